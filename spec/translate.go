@@ -1,0 +1,248 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	profiles "blackhole/seccomp-profiles"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// ociVersion is the oldest OCI runtime specification that has all that a
+// translation uses (process.ioPriority, linux.resources.cpu.burst), so that
+// runtimes older than ours take the bundle too.
+const ociVersion = "1.2.0"
+
+// ServiceAnnotation names the service in a bundle's annotations.
+const ServiceAnnotation = "io.blackhole.service"
+
+// Options is what Translate takes beside the configuration. Its zero value is ready.
+type Options struct {
+	Args []string // a program and its arguments in place of executable and args
+}
+
+// Translation is a service as an OCI runtime runs it. Its paths in the root
+// file system are absolute, from the root of the service.
+type Translation struct {
+	Config *specs.Spec
+
+	// The root file system of a service that has none of its own is a folder
+	// "rootfs" in the bundle that holds nothing but these:
+	Links map[string]string // symbolic links, path to target
+	Dirs  []string          // folders: mount points and the working directory, sorted
+	Files []string          // empty files that files are mounted on, sorted
+
+	Writable []string // folders of the host to make on demand, owned by Config.Process.User
+	Warnings []string // what this host cannot do, one line each
+}
+
+// Translate says in OCI's words what a service of the configuration may use
+// and see, as design.md's and docs/ARCHITECTURE.md's table has it. It takes the
+// host's facts from h alone, so the same input gives the same result. The
+// configuration should have passed Check and CheckHost.
+//
+// It fails for what would keep the service from starting; what the host merely
+// cannot limit is a warning.
+func Translate(c *Config, name string, h Host, o Options) (*Translation, error) {
+	service, err := c.Service(name)
+	if err != nil {
+		return nil, err
+	}
+	t := &translator{config: c, name: name, service: service, host: h, out: &Translation{}}
+	if len(o.Args) == 0 && value(service.Executable) == "" {
+		return nil, t.errNoProgram()
+	}
+	if err := t.translate(o); err != nil {
+		return nil, fmt.Errorf("cannot translate service %s: %w", name, err)
+	}
+	return t.out, nil
+}
+
+// translator holds one translation under way.
+type translator struct {
+	config  *Config
+	name    string
+	service *Service // defaults merged in
+	host    Host
+	out     *Translation
+	user    User
+	root    string // the cgroup root, clean
+	v2      bool   // its version
+}
+
+func (t *translator) warn(format string, args ...any) {
+	t.out.Warnings = append(t.out.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (t *translator) translate(o Options) (err error) {
+	if t.root, err = cgroupRoot(t.config.Isolation.Cgroup); err != nil {
+		return err
+	}
+	t.v2 = t.host.CgroupVersion(t.root) == 2
+	if v := t.config.Isolation.Cgroup.Version; v != nil && *v == "2" && !t.v2 {
+		return fmt.Errorf("cgroup.version is 2, but %s is not a cgroup v2 hierarchy", t.root)
+	}
+	rootfs := t.rootfs()
+	if !path.IsAbs(rootfs) {
+		return fmt.Errorf("rootfs %q is neither \"host\" nor an absolute path", rootfs)
+	}
+	if t.user, err = t.host.User(rootfs, value(t.service.Security.User), value(t.service.Security.Group)); err != nil {
+		return err
+	}
+	process, err := t.process(o)
+	if err != nil {
+		return err
+	}
+	resources, err := t.resources()
+	if err != nil {
+		return err
+	}
+	namespaces, annotations := t.network()
+	annotations[ServiceAnnotation] = t.name
+
+	t.out.Config = &specs.Spec{
+		Version:     ociVersion,
+		Process:     process,
+		Hostname:    t.name,
+		Annotations: annotations,
+		// Hooks: the network's createRuntime and poststop hooks belong here. They
+		// read nothing but these annotations.
+		Linux: &specs.Linux{
+			CgroupsPath:   path.Join("/", strings.TrimPrefix(t.root, cgroupMount), "blackhole", t.name),
+			Namespaces:    namespaces,
+			Resources:     resources,
+			MaskedPaths:   maskedPaths(),
+			ReadonlyPaths: readonlyPaths(),
+		},
+	}
+	profile := value(t.service.Security.SeccompProfile)
+	if profile == "" {
+		profile = "default"
+	}
+	if t.out.Config.Linux.Seccomp, err = profiles.Load(profile); err != nil {
+		return err
+	}
+	return t.filesystem(rootfs)
+}
+
+// cgroupMount is where every OCI runtime looks for cgroups: cgroupsPath counts from there.
+const cgroupMount = "/sys/fs/cgroup"
+
+func cgroupRoot(c Cgroup) (string, error) {
+	root := cgroupMount
+	if written := value(c.RootPath); written != "" {
+		root = path.Clean(written)
+	}
+	if root != cgroupMount && !strings.HasPrefix(root, cgroupMount+"/") {
+		return "", fmt.Errorf("cgroup.root_path %s is not at or below %s, where OCI runtimes look for cgroups", root, cgroupMount)
+	}
+	return root, nil
+}
+
+// rootfs is the folder that the service's users and programs are in: / for a
+// view of the host.
+func (t *translator) rootfs() string {
+	switch written := value(t.service.Rootfs); written {
+	case "", "host":
+		return "/"
+	default:
+		return written
+	}
+}
+
+// value is what p points to, or the zero value where nothing was written.
+func value[T any](p *T) T {
+	if p == nil {
+		var zero T
+		return zero
+	}
+	return *p
+}
+
+// errNoProgram is for a service that is only its limits.
+func (t *translator) errNoProgram() error {
+	file := t.config.places["services."+t.name].File
+	if file == "" {
+		file = "the configuration"
+	}
+	return fmt.Errorf("service %s has no executable: write one in %s or give it after --", t.name, file)
+}
+
+// maskedPaths hides what tells of the host, or is a way to it, behind nothing;
+// the engines' usual list. Those a kernel does not have are passed over by the
+// runtime.
+func maskedPaths() []string {
+	return []string{
+		"/proc/acpi",
+		"/proc/asound",
+		"/proc/interrupts", // timing of other services' input and disks
+		"/proc/kcore",      // the host's memory
+		"/proc/keys",
+		"/proc/latency_stats",
+		"/proc/sched_debug", // lists the host's processes
+		"/proc/scsi",
+		"/proc/timer_list",
+		"/proc/timer_stats",
+		"/sys/devices/virtual/powercap", // energy counters: PLATYPUS, CVE-2020-8694
+		"/sys/firmware",
+	}
+}
+
+// readonlyPaths are settings of the whole host that lie in /proc.
+func readonlyPaths() []string {
+	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+}
+
+// clean makes the path of a setting absolute and clean, and refuses what no
+// service can have of its own.
+func clean(key, written string) (string, error) {
+	if !path.IsAbs(written) {
+		return "", fmt.Errorf("%s: %q is not an absolute path", key, written)
+	}
+	cleaned := path.Clean(written)
+	if cleaned == "/" {
+		return "", fmt.Errorf("%s: / is the service's root file system itself: name the folders below it", key)
+	}
+	if cleaned == "/proc" || strings.HasPrefix(cleaned, "/proc/") {
+		return "", fmt.Errorf("%s: %s is the host's; a service has a /proc of its own", key, cleaned)
+	}
+	return cleaned, nil
+}
+
+// errLinkLoop is ELOOP.
+var errLinkLoop = errors.New("too many levels of symbolic links")
+
+// resolve follows the links in a path of the host as the kernel does, as far
+// as it exists: what is missing is taken as written.
+func resolve(h Host, written string) (string, error) {
+	const maxLinks = 40 // the kernel's own limit, path_resolution(7)
+	resolved, rest := "/", strings.Split(path.Clean(written), "/")
+	for links := 0; len(rest) > 0; {
+		part := rest[0]
+		rest = rest[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			resolved = path.Dir(resolved)
+			continue
+		}
+		file, err := h.Stat(path.Join(resolved, part))
+		if err != nil || file.Link == "" {
+			resolved = path.Join(resolved, part)
+			continue
+		}
+		if links++; links > maxLinks {
+			return "", fmt.Errorf("cannot follow %s: %w", written, errLinkLoop)
+		}
+		if path.IsAbs(file.Link) {
+			resolved = "/"
+		}
+		rest = slices.Concat(strings.Split(file.Link, "/"), rest)
+	}
+	return resolved, nil
+}
