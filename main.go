@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 
 	"github.com/urfave/cli/v2"
@@ -12,17 +11,53 @@ import (
 // Set by the linker, see the Makefile.
 var (
 	version = "unknown"
-	commit  = "unknown"
+	commit  = ""
 )
 
 func main() {
 	app := newApp()
-	if err := app.Run(os.Args); err != nil {
-		fmt.Fprintf(os.Stderr, "blackhole: %v\n", err)
-		os.Exit(1)
+	os.Exit(exitCode(app.Run(flagsFirst(app, os.Args))))
+}
+
+const (
+	serviceCommands = "service commands"
+	ociCommands     = "OCI commands"
+)
+
+// commands lists what blackhole does, in the order of the help.
+func commands() []*cli.Command {
+	return []*cli.Command{
+		createCommand(),
+		startCommand(),
+		stateCommand(),
+		killCommand(),
+		deleteCommand(),
+		runCommand(),
+		listCommand(),
 	}
 }
 
 func newApp() *cli.App {
-	return &cli.App{Name: "blackhole", Version: version}
+	cli.VersionPrinter = printVersion
+	app := &cli.App{
+		Name:    "blackhole",
+		Usage:   "run services as containers with hard limits",
+		Version: version,
+		Description: "A service configuration (blackhole.yaml) says what each service may use; the service\n" +
+			"commands check it and turn it into OCI bundles. The OCI commands are those of any OCI\n" +
+			"runtime, with the flags and the output of runc.",
+		EnableBashCompletion:   true,
+		UseShortOptionHandling: false,
+		Flags:                  globalFlags(),
+		Before:                 before,
+		Commands:               commands(),
+		Action:                 noCommand,
+		OnUsageError:           usageError,
+		// exitCode prints errors and decides on the exit code, once.
+		ExitErrHandler: func(*cli.Context, error) {},
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError = usageError
+	}
+	return app
 }

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/sirupsen/logrus"
+	"github.com/urfave/cli/v2"
+
+	"blackhole/spec"
+)
+
+// setUpLog directs the log, which libcontainer writes as well. A person at a
+// terminal gets plain lines; a file gets runc's formats, which engines read.
+func setUpLog(c *cli.Context) error {
+	if c.Bool("debug") {
+		logrus.SetLevel(logrus.DebugLevel)
+	}
+	switch format := c.String("log-format"); format {
+	case "json":
+		logrus.SetFormatter(&logrus.JSONFormatter{})
+	case "", "text":
+		if c.String("log") == "" && !c.Bool("debug") {
+			logrus.SetFormatter(plain{})
+		}
+	default:
+		return fmt.Errorf("cannot use --log-format %q: it is text or json", format)
+	}
+	if path := c.String("log"); path != "" {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_SYNC, 0o644)
+		if err != nil {
+			return fmt.Errorf("cannot log: %w", err)
+		}
+		logrus.SetOutput(f)
+	}
+	return nil
+}
+
+// plain writes a log entry as a person reads it: its message, behind its level
+// unless it is an error, which speaks for itself.
+type plain struct{}
+
+func (plain) Format(e *logrus.Entry) ([]byte, error) {
+	message := strings.TrimSpace(e.Message)
+	if e.Level > logrus.ErrorLevel {
+		message = e.Level.String() + ": " + message
+	}
+	return []byte(message + "\n"), nil
+}
+
+// exitStatus is the exit code of a command that did its work and has nothing
+// to say about it, such as that of the program that run ran.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// exitCode reports an error, once, and returns the exit code. The log has it
+// as its last error, which engines show to people; if the log is not on stderr
+// stderr has it too.
+func exitCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	var status exitStatus
+	if errors.As(err, &status) {
+		return int(status)
+	}
+	message := oneLine(err)
+	logrus.Error(message)
+	if logrus.StandardLogger().Out != os.Stderr {
+		fmt.Fprintln(os.Stderr, message)
+	}
+	var coder cli.ExitCoder
+	if errors.As(err, &coder) && coder.ExitCode() != 0 {
+		return coder.ExitCode()
+	}
+	return 1
+}
+
+// oneLine is an error's text on one line; hooks and joined errors have more.
+// The faults of a configuration are a list by nature.
+func oneLine(err error) string {
+	var faults spec.Faults
+	if errors.As(err, &faults) {
+		return err.Error()
+	}
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}

@@ -1,0 +1,232 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/opencontainers/runc/libcontainer"
+	"github.com/opencontainers/runc/libcontainer/configs"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"blackhole/internal/atomicfile"
+	"blackhole/internal/cleanup"
+)
+
+// CreateOptions says which container to create. ID and Bundle must be set.
+type CreateOptions struct {
+	// ID is the container's name: letters, digits and _+-. alone.
+	ID string
+	// Bundle is the folder with config.json.
+	Bundle string
+	// PidFile, if set, is written with the first process's id before its
+	// program starts, whole or not at all.
+	PidFile string
+	// ConsoleSocket is a Unix socket that receives the terminal's master end
+	// as SCM_RIGHTS; config.json must ask for a terminal.
+	ConsoleSocket string
+	// PidfdSocket is a Unix socket that receives a pidfd of the first process.
+	PidfdSocket string
+	// NoPivot enters the root file system by chroot(2): pivot_root(2) does not
+	// work on a ramdisk, and chroot can be broken out of.
+	NoPivot bool
+	// NoNewKeyring leaves the caller's session keyring to the container.
+	NoNewKeyring bool
+	// Stdin, Stdout and Stderr become the program's own; nil is /dev/null.
+	Stdin, Stdout, Stderr *os.File
+	// ListenFiles become descriptors 3 and up, announced by LISTEN_FDS
+	// (sd_listen_fds(3)); ExtraFiles follow them unannounced.
+	ListenFiles, ExtraFiles []*os.File
+	// NotifySocket is the socket of a service manager (sd_notify(3)) to which
+	// READY=1 of the container is handed on; see Runtime.Start.
+	NotifySocket string
+}
+
+// Create makes a container whose program waits for Start, and returns its
+// first process for a caller that stays to reap it. What a failure or even
+// SIGKILL interrupts leaves nothing that Delete would not remove; a failure
+// undoes it at once.
+func (r *Runtime) Create(o CreateOptions) (*Process, error) {
+	c, err := r.create(&o, nil)
+	if err != nil {
+		return nil, fmt.Errorf("cannot create container %q: %w", o.ID, err)
+	}
+	return &c.Process, nil
+}
+
+// created is a container whose program waits.
+type created struct {
+	Process
+	container *libcontainer.Container
+	notify    *notifySocket // nil without NotifySocket
+}
+
+// create does everything up to the start of the program. io is how a caller
+// that stays in the foreground is connected to the program; nil for others.
+func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err error) {
+	if err := checkID(o.ID); err != nil {
+		return nil, err
+	}
+	if o.Bundle, err = filepath.Abs(o.Bundle); err != nil {
+		return nil, err
+	}
+	spec, err := loadSpec(o.Bundle)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkProcess(spec.Process); err != nil {
+		return nil, err
+	}
+	if err := checkTerminal(spec.Process.Terminal, io != nil, o.ConsoleSocket); err != nil {
+		return nil, err
+	}
+	notify := newNotifySocket(r.Root, o.ID, o.NotifySocket)
+	notify.addTo(spec)
+	process, err := newProcess(spec.Process)
+	if err != nil {
+		return nil, err
+	}
+	process.Init = true
+	passFiles(process, o.ListenFiles, o.ExtraFiles)
+	config, err := r.config(o, spec)
+	if err != nil {
+		return nil, err
+	}
+
+	var undo cleanup.Stack
+	defer func() {
+		if err != nil {
+			r.warn(undo.Run())
+		}
+	}()
+	closers, err := connect(process, spec.Process, o, io, config)
+	defer closeAll(&closers)
+	if err != nil {
+		return nil, err
+	}
+
+	lock, err := r.lockRoot()
+	if err != nil {
+		return nil, err
+	}
+	defer lock.unlock()
+	undo.Add(lock.removeMade)
+	data, err := newRecordData(config)
+	if err != nil {
+		return nil, err
+	}
+	delete(config.Hooks, configs.Poststop) // ours to run, from the record
+	rec, err := r.newRecord(o.ID, data)
+	if err != nil {
+		return nil, err
+	}
+	defer rec.unlock()
+	undo.Add(func() error {
+		if rec.destroying {
+			return nil // removed with the container, or kept to try again
+		}
+		return rec.remove()
+	})
+	container, err := libcontainer.Create(r.Root, o.ID, config)
+	if err != nil {
+		return nil, err
+	}
+	undo.Add(func() error {
+		_ = process.Signal(unix.SIGKILL)
+		_, _ = process.Wait()
+		return r.destroy(container, rec, lock, true)
+	})
+	if err := notify.makeDir(); err != nil {
+		return nil, err
+	}
+	if err := container.Start(process); err != nil {
+		return nil, err
+	}
+	if err := io.connected(); err != nil {
+		return nil, err
+	}
+	pid, err := process.Pid()
+	if err != nil {
+		return nil, err
+	}
+	if o.PidFile != "" {
+		if err := atomicfile.Write(o.PidFile, []byte(strconv.Itoa(pid)), 0o644); err != nil {
+			return nil, err
+		}
+	}
+	return &created{Process{process, pid}, container, notify}, nil
+}
+
+// checkTerminal: a terminal needs someone who holds its other end.
+func checkTerminal(terminal, foreground bool, socket string) error {
+	switch {
+	case terminal && !foreground && socket == "":
+		return errors.New("config.json: process.terminal is true, but there is no console socket to hand the terminal to (--console-socket)")
+	case socket != "" && !terminal:
+		return fmt.Errorf("console socket %s without a terminal: config.json: process.terminal is false", socket)
+	case socket != "" && foreground:
+		return fmt.Errorf("console socket %s for a container that is not detached", socket)
+	}
+	return nil
+}
+
+// passFiles hands descriptors on, in sd_listen_fds(3)'s way those that a
+// service manager listens on.
+func passFiles(p *libcontainer.Process, listen, extra []*os.File) {
+	if len(listen) > 0 {
+		p.Env = append(p.Env, "LISTEN_FDS="+strconv.Itoa(len(listen)), "LISTEN_PID=1")
+	}
+	p.ExtraFiles = append(p.ExtraFiles, listen...)
+	p.ExtraFiles = append(p.ExtraFiles, extra...)
+}
+
+// connect gives the process its standard streams and sockets. What it opened
+// is to be closed once the process is started or not to be.
+func connect(p *libcontainer.Process, spec *specs.Process, o *CreateOptions, fg *foreground, config *configs.Config) (closers []io.Closer, err error) {
+	switch {
+	case fg != nil && spec.Terminal:
+		err = fg.openTerminal(p)
+	case fg != nil:
+		err = fg.openPipes(p, config)
+	case spec.Terminal:
+		p.ConsoleSocket, err = dial(o.ConsoleSocket)
+		if err != nil {
+			return nil, fmt.Errorf("cannot reach the console socket: %w", err)
+		}
+		closers = append(closers, p.ConsoleSocket)
+	default:
+		inherit(p, o.Stdin, o.Stdout, o.Stderr)
+	}
+	if err == nil && o.PidfdSocket != "" {
+		p.PidfdSocket, err = dial(o.PidfdSocket)
+		if err != nil {
+			return closers, fmt.Errorf("cannot reach the pidfd socket: %w", err)
+		}
+		closers = append(closers, p.PidfdSocket)
+	}
+	return closers, err
+}
+
+func closeAll(closers *[]io.Closer) {
+	for _, c := range *closers {
+		c.Close()
+	}
+}
+
+// inherit sets the streams that are there: a nil *os.File in an interface
+// would not be nil.
+func inherit(p *libcontainer.Process, stdin, stdout, stderr *os.File) {
+	if stdin != nil {
+		p.Stdin = stdin
+	}
+	if stdout != nil {
+		p.Stdout = stdout
+	}
+	if stderr != nil {
+		p.Stderr = stderr
+	}
+}

@@ -1,0 +1,133 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/runc/libcontainer"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// killPatience is how long a killed process may take to be gone: it may sit in
+// an uninterruptible system call.
+const killPatience = 10 * time.Second
+
+// destroy removes a container whose first process is dead: its cgroups, its
+// folder, what its poststop hooks remove, and its record. With force it kills
+// what still lives in its cgroups. It may be called again after a failure.
+// The record is nil for a container of another runtime's; libcontainer then
+// knows its hooks. The lock is the caller's own on the state folder, or nil.
+func (r *Runtime) destroy(c *libcontainer.Container, rec *record, lock *rootLock, force bool) error {
+	if rec != nil {
+		if err := rec.markDestroying(); err != nil {
+			return err
+		}
+	}
+	err := c.Destroy()
+	if err != nil && force {
+		// Processes that someone else put into the cgroup, or into one below
+		// it, die of nothing but this.
+		if state, serr := c.State(); serr == nil {
+			killCgroups(state.CgroupPaths, nil)
+		}
+		err = c.Destroy()
+	}
+	if err != nil || rec == nil {
+		return err
+	}
+	return r.finish(c.ID(), rec, lock)
+}
+
+// finish does what follows once cgroups and folder are gone.
+func (r *Runtime) finish(id string, rec *record, lock *rootLock) error {
+	r.removeCgroupParents(rec, lock)
+	r.poststop(id, rec)
+	return rec.remove()
+}
+
+// poststop runs the hooks. By the runtime specification ("Lifecycle", step 13)
+// a failing one is a warning and the others run all the same.
+func (r *Runtime) poststop(id string, rec *record) {
+	state := &specs.State{
+		Version:     specs.Version,
+		ID:          id,
+		Status:      specs.StateStopped,
+		Bundle:      rec.Bundle,
+		Annotations: rec.Annotations,
+	}
+	for i, hook := range rec.Poststop {
+		if err := hook.Run(state); err != nil {
+			r.warn(fmt.Errorf("cannot run poststop hook #%d %s of container %q: %w", i, hook.Path, id, err))
+		}
+	}
+}
+
+// parentCgroup is the cgroup that holds the services of a host. It is nobody's
+// in particular, so the last service takes it along.
+const parentCgroup = "blackhole"
+
+// removeCgroupParents removes the cgroups above the container's that the
+// creation found missing, and the services' common one, as far as they are
+// empty. Rmdir fails on a cgroup that has processes or cgroups in it.
+func (r *Runtime) removeCgroupParents(rec *record, lock *rootLock) {
+	parents := slices.Clone(rec.NewParents)
+	for _, path := range rec.CgroupPaths {
+		if dir := filepath.Dir(path); filepath.Base(dir) == parentCgroup {
+			parents = append(parents, dir)
+		}
+	}
+	if len(parents) == 0 || rec.Cgroup == nil || rec.Cgroup.Systemd {
+		return
+	}
+	slices.Sort(parents) // a parent sorts before what is below it
+	slices.Reverse(parents)
+	r.alone(lock, func() {
+		for _, dir := range slices.Compact(parents) {
+			_ = unix.Rmdir(dir)
+		}
+	})
+}
+
+// killCgroups kills all that lives in the cgroups or below them until nothing
+// does, and all that more returns; it gives up after killPatience.
+func killCgroups(paths map[string]string, more func() []int) error {
+	for deadline, delay := time.Now().Add(killPatience), time.Millisecond; ; delay = min(2*delay, 50*time.Millisecond) {
+		var pids []int
+		if more != nil {
+			pids = more()
+		}
+		for _, path := range paths {
+			// Mostly a path that is gone, which means nothing lives there.
+			below, _ := cgroups.GetAllPids(path)
+			pids = append(pids, below...)
+		}
+		slices.Sort(pids)
+		pids = slices.Compact(pids)
+		if len(pids) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes %v do not die", pids)
+		}
+		for _, pid := range pids {
+			if pid > 1 { // 0 is a process that lives in a pid namespace outside ours
+				_ = unix.Kill(pid, unix.SIGKILL)
+			}
+		}
+		thaw(paths)
+		time.Sleep(delay)
+	}
+}
+
+// thaw lets the processes of frozen cgroups die: on v1 a signal is held back
+// until then. On v2 (kernel 5.2) SIGKILL is not.
+func thaw(paths map[string]string) {
+	if path, ok := paths["freezer"]; ok {
+		_ = os.WriteFile(filepath.Join(path, "freezer.state"), []byte("THAWED"), 0)
+	}
+}

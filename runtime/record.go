@@ -1,0 +1,228 @@
+package runtime
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/cgroups/manager"
+	"github.com/opencontainers/runc/libcontainer"
+	"github.com/opencontainers/runc/libcontainer/configs"
+	"github.com/opencontainers/runc/libcontainer/utils"
+	"golang.org/x/sys/unix"
+)
+
+// record is a file beside a container's folder, written before anything of
+// the container is made and removed after all of it is gone. It holds what it
+// takes to undo a creation that was killed at any point, when libcontainer has
+// saved nothing yet, and the poststop hooks, which libcontainer would run only
+// once and not at all if a cgroup resists.
+//
+// Its lock (flock(2), which the kernel drops when the holder dies) keeps two
+// commands from creating or deleting one container at the same time.
+type record struct {
+	file *os.File
+	path string
+	recordData
+	// destroying: a deletion has begun, so a missing folder means that the
+	// poststop hooks alone are still to run, not that nothing was made yet.
+	destroying bool
+}
+
+type recordData struct {
+	Bundle      string             `json:"bundle"`
+	Annotations map[string]string  `json:"annotations,omitempty"`
+	Cgroup      *cgroups.Cgroup    `json:"cgroup"`
+	CgroupPaths map[string]string  `json:"cgroup_paths"`
+	NewParents  []string           `json:"new_cgroup_parents,omitempty"`
+	Poststop    []*configs.Command `json:"poststop,omitempty"`
+}
+
+// destroyingMark is appended to the file by one write, which makes it whole or
+// not there.
+const destroyingMark = "\ndestroying\n"
+
+// lockPatience is how long a deletion waits for a creation or another deletion
+// of the same container; hooks may take their time.
+const lockPatience = 10 * time.Second
+
+var errLocked = errors.New("container is being created or deleted by another process")
+
+// recordPath is outside the container's folder, because libcontainer insists
+// on making that; @ cannot be part of an id.
+func (r *Runtime) recordPath(id string) string {
+	return filepath.Join(r.Root, "@"+id+".json")
+}
+
+// newRecordData collects what must be known to undo a creation.
+func newRecordData(config *configs.Config) (recordData, error) {
+	m, err := manager.New(config.Cgroups)
+	if err != nil {
+		return recordData{}, err
+	}
+	d := recordData{CgroupPaths: map[string]string{}}
+	d.Bundle, d.Annotations = utils.Annotations(config.Labels)
+	cg := *config.Cgroups
+	cg.Resources = &cgroups.Resources{} // v1 wants one; the limits do not matter for removal
+	d.Cgroup = &cg
+	for controller, path := range m.GetPaths() {
+		d.CgroupPaths[controller] = path
+		if !cg.Systemd {
+			for dir := filepath.Dir(path); missing(dir); dir = filepath.Dir(dir) {
+				d.NewParents = append(d.NewParents, dir)
+			}
+		}
+	}
+	slices.Sort(d.NewParents)
+	d.NewParents = slices.Compact(d.NewParents)
+	for _, h := range config.Hooks[configs.Poststop] {
+		if c, ok := h.(configs.CommandHook); ok {
+			d.Poststop = append(d.Poststop, c.Command)
+		}
+	}
+	return d, nil
+}
+
+func missing(path string) bool {
+	_, err := os.Lstat(path)
+	return errors.Is(err, fs.ErrNotExist)
+}
+
+// newRecord writes and locks the record of a container that is about to be
+// made. It fails with libcontainer.ErrExist where there is one already.
+func (r *Runtime) newRecord(id string, d recordData) (*record, error) {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return nil, err
+	}
+	path := r.recordPath(id)
+	for {
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			return nil, libcontainer.ErrExist
+		}
+		if err != nil {
+			return nil, err
+		}
+		// Between the two calls a deletion may take the empty file for what a
+		// killed creation left, and remove it.
+		if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+			f.Close()
+			return nil, os.NewSyscallError("flock", err)
+		}
+		if !sameFile(f, path) {
+			f.Close()
+			continue
+		}
+		rec := &record{file: f, path: path, recordData: d}
+		if _, err := f.Write(data); err != nil {
+			return nil, errors.Join(err, rec.remove())
+		}
+		return rec, nil
+	}
+}
+
+// openRecord locks the record of a container, and waits for it up to
+// lockPatience. There is none (nil) for a container that something else than
+// this package made.
+func (r *Runtime) openRecord(id string) (*record, error) {
+	path := r.recordPath(id)
+	for deadline := time.Now().Add(lockPatience); ; {
+		f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil && sameFile(f, path) {
+			rec := &record{file: f, path: path}
+			if err := rec.read(); err != nil {
+				f.Close()
+				return nil, err
+			}
+			return rec, nil
+		}
+		f.Close()
+		switch {
+		case err == nil, errors.Is(err, unix.EINTR):
+			continue
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			return nil, os.NewSyscallError("flock", err)
+		case time.Now().After(deadline):
+			return nil, errLocked
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// locked tells whether the container is being created or deleted right now.
+func (r *Runtime) locked(id string) bool {
+	f, err := os.Open(r.recordPath(id))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return errors.Is(unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB), unix.EWOULDBLOCK)
+}
+
+func (rec *record) read() error {
+	data, err := os.ReadFile(rec.path)
+	if err != nil {
+		return err
+	}
+	data, _, rec.destroying = cut(data, destroyingMark)
+	if err := json.Unmarshal(data, &rec.recordData); err != nil {
+		// A creation was killed before it had written all of it, and nothing
+		// is made before that.
+		rec.recordData = recordData{}
+	}
+	return nil
+}
+
+func cut(data []byte, mark string) (before, after []byte, found bool) {
+	return bytes.Cut(data, []byte(mark))
+}
+
+// markDestroying is called before the container's folder goes.
+func (rec *record) markDestroying() error {
+	if rec.destroying {
+		return nil
+	}
+	_, err := rec.file.WriteString(destroyingMark)
+	rec.destroying = err == nil
+	return err
+}
+
+// unlock leaves the record to whoever deletes the container.
+func (rec *record) unlock() {
+	if rec != nil {
+		rec.file.Close()
+	}
+}
+
+// remove comes last of all.
+func (rec *record) remove() error {
+	err := os.Remove(rec.path)
+	rec.file.Close()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func sameFile(f *os.File, path string) bool {
+	a, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	b, err := os.Lstat(path)
+	return err == nil && os.SameFile(a, b)
+}

@@ -1,0 +1,51 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/opencontainers/runc/libcontainer"
+)
+
+// Start lets a created container's program run. With notifySocket, the socket
+// of a service manager, it returns once the container has said READY=1 or
+// ended; the container must have been created with one too.
+func (r *Runtime) Start(id, notifySocket string) error {
+	if err := r.start(id, notifySocket); err != nil {
+		return fmt.Errorf("cannot start container %q: %w", id, err)
+	}
+	return nil
+}
+
+func (r *Runtime) start(id, notifySocket string) error {
+	c, err := r.load(id)
+	if err != nil {
+		return err
+	}
+	status, err := c.Status()
+	if err != nil {
+		return err
+	}
+	switch status {
+	case libcontainer.Created:
+	case libcontainer.Stopped:
+		return errors.New("container has stopped")
+	case libcontainer.Running:
+		return errors.New("container is already running")
+	default:
+		return fmt.Errorf("container is %s", status)
+	}
+	notify := newNotifySocket(r.Root, id, notifySocket)
+	if err := notify.listen(); err != nil {
+		return err
+	}
+	defer notify.close()
+	if err := c.Exec(); err != nil {
+		return err
+	}
+	state, err := c.State()
+	if err != nil {
+		return err
+	}
+	return notify.relay(state.InitProcessPid, state.InitProcessPid)
+}
