@@ -1,0 +1,335 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	profiles "blackhole/seccomp-profiles"
+)
+
+// CheckHost finds what keeps the configuration, or the named services, from
+// running on a host, and what the host cannot do though it runs them. It asks
+// only for the host's part; Check has the rest.
+func (c *Config) CheckHost(h Host, services ...string) (Faults, []Fault) {
+	k := &hostChecker{checker: c.newChecker(services), host: h}
+	k.cgroup()
+	k.onAlert()
+	sound := len(c.Check(services...)) == 0
+	for _, name := range k.names {
+		before := len(k.faults)
+		s, err := c.Service(name)
+		if err != nil {
+			continue
+		}
+		k.limits(name, s)
+		k.process(name, s)
+		k.files(name, s)
+		if sound && !k.noCgroup && len(k.faults) == before {
+			k.translation(name, s)
+		}
+	}
+	return k.faults.sorted(c.files), k.warnings.sorted(c.files)
+}
+
+type hostChecker struct {
+	*checker
+	host     Host
+	v2       bool
+	noCgroup bool // the host has no cgroups as the file wants them
+	warnings Faults
+}
+
+// cgroup checks the version and the controllers.
+func (k *hostChecker) cgroup() {
+	const at = "resource_isolation.cgroup."
+	root := *k.iso.Cgroup.RootPath
+	k.v2 = k.host.CgroupVersion(root) == 2
+	if *k.iso.Cgroup.Version == CgroupV2 && !k.v2 {
+		k.noCgroup = true
+		k.fault(at+"version", "cannot use cgroup v2: %s is not a cgroup v2 hierarchy with controllers; version auto takes what this host has", root)
+		return
+	}
+	has, err := k.host.Controllers(root)
+	if err != nil {
+		k.noCgroup = true
+		k.fault(at+"root_path", "cannot use %s: %v", quote(root), err)
+		return
+	}
+	for i, controller := range k.config.Isolation.Cgroup.Controllers {
+		if !slices.Contains(has, controller) {
+			k.fault(fmt.Sprintf("%scontrollers[%d]", at, i), "cannot use controller %s: %s has %s", controller, root, orNothing(has))
+		}
+	}
+	for _, name := range k.names {
+		if s, err := k.config.Service(name); err == nil {
+			k.uses(name, s, has)
+		}
+	}
+}
+
+// uses finds limits whose controller the host lacks. Those that the file names
+// were reported; this is for the built-in list, and for cpuset, which a file
+// may leave to cpu.
+func (k *hostChecker) uses(name string, s *Service, has []string) {
+	for _, use := range controllerUses(&s.Resources) {
+		needed := use.controllers[len(use.controllers)-1]
+		if !slices.Contains(has, needed) && !slices.Contains(k.config.Isolation.Cgroup.Controllers, needed) {
+			k.of(name, use.key, "cannot limit this: %s has no controller %s, it has %s", *k.iso.Cgroup.RootPath, needed, orNothing(has))
+		}
+	}
+}
+
+func orNothing(list []string) string {
+	if len(list) == 0 {
+		return "none"
+	}
+	return strings.Join(list, ", ")
+}
+
+// onAlert checks the command that runs on the host.
+func (k *hostChecker) onAlert() {
+	if command := k.iso.Monitor.OnAlert; len(command) > 0 && checkPath(command[0]) == nil {
+		k.program("resource_isolation.monitor.on_alert[0]", "/", command[0])
+	}
+}
+
+// limits checks a service's resources against the host's.
+func (k *hostChecker) limits(name string, s *Service) {
+	r := &s.Resources
+	if r.CPU.CPUSet != nil {
+		k.cpuset(name, *r.CPU.CPUSet)
+	}
+	if k.v2 && *k.iso.Cgroup.Version == CgroupAuto {
+		k.memoryV1(name, r.Memory)
+	}
+	throttled := value(r.IO.ReadBPS) > 0 || value(r.IO.WriteBPS) > 0 || value(r.IO.ReadIOPS) > 0 || value(r.IO.WriteIOPS) > 0
+	if r.IO.Device != nil && throttled {
+		if _, err := k.host.Disks(*r.IO.Device); err != nil {
+			k.of(name, "resources.io.device", "cannot limit the disk behind %s: %v", quote(*r.IO.Device), err)
+		}
+	}
+	if p := r.IO.Priority; p != nil && p.Class == ioRealtime && !k.host.HasCapability("CAP_SYS_ADMIN") && !k.host.HasCapability("CAP_SYS_NICE") {
+		k.of(name, "resources.io.priority", "cannot use %s: realtime needs CAP_SYS_NICE, which this process does not have", *p)
+	}
+	if hard := first(r.FDs.Hard, r.FDs.Soft); hard != nil {
+		key := "resources.fds.hard"
+		if r.FDs.Hard == nil {
+			key = "resources.fds.soft"
+		}
+		k.rlimit(name, key, "nofile", *hard)
+	}
+	for _, resource := range slices.Sorted(maps.Keys(r.Rlimits)) {
+		k.rlimit(name, "resources.rlimits."+resource, resource, r.Rlimits[resource].Hard)
+	}
+}
+
+func (k *hostChecker) cpuset(name string, set CPUSet) {
+	online, err := k.host.CPUs()
+	if err != nil {
+		k.of(name, "resources.cpu.cpuset", "cannot use CPUs %s: %v", set, err)
+		return
+	}
+	missing := slices.DeleteFunc(set.CPUs(), func(cpu int) bool { return slices.Contains(online, cpu) })
+	if len(missing) > 0 {
+		k.of(name, "resources.cpu.cpuset", "cannot use CPUs %s: this host has no CPU %s, it has %s", set, cpuSetOf(missing), cpuSetOf(online))
+	}
+}
+
+// rlimit: a hard limit goes above the present one with CAP_SYS_RESOURCE alone,
+// setrlimit(2).
+func (k *hostChecker) rlimit(name, key, resource string, hard uint64) {
+	present, err := k.host.HardLimit(resource)
+	switch {
+	case err != nil:
+		k.of(name, key, "cannot set the limit: %v", err)
+	case hard > present && !k.host.HasCapability("CAP_SYS_RESOURCE"):
+		k.of(name, key, "cannot use %s: the hard limit here is %s, and above it needs CAP_SYS_RESOURCE, which this process does not have",
+			formatRlimit(hard), formatRlimit(present))
+	}
+}
+
+// process checks who the service is and what it may do.
+func (k *hostChecker) process(name string, s *Service) {
+	rootfs := rootOf(s)
+	user, group := value(s.Security.User), value(s.Security.Group)
+	if _, err := k.host.User(rootfs, user, ""); err != nil {
+		k.of(name, "security.user", "cannot find user %s: %v", quote(user), err)
+	} else if _, err := k.host.User(rootfs, user, group); err != nil {
+		k.of(name, "security.group", "cannot find group %s: %v", quote(group), err)
+	}
+	for i, c := range s.Security.Capabilities {
+		if !k.host.HasCapability(c) {
+			k.of(name, fmt.Sprintf("security.capabilities[%d]", i), "cannot give %s: this process does not have it", c)
+		}
+	}
+	if profile := *s.Security.SeccompProfile; profile != "" {
+		if _, err := profiles.Load(profile); err != nil {
+			k.of(name, "security.seccomp_profile", "%v", err)
+		}
+	}
+	if adj, lowest := s.OOMScoreAdj, k.host.OOMScoreAdj(); adj != nil && *adj < lowest && !k.host.HasCapability("CAP_SYS_RESOURCE") {
+		k.of(name, "oom_score_adj", "cannot use %d: this process's own is %d, and below it needs CAP_SYS_RESOURCE, which it does not have", *adj, lowest)
+	}
+	if ns := s.Network.Namespace; ns != nil {
+		if _, err := lookup(k.host, "/", namespacePath(*ns)); err != nil {
+			k.of(name, "network.namespace", "cannot join %s: %v", quote(*ns), err)
+		}
+	}
+	for i, link := range s.Network.Interfaces {
+		if _, err := k.host.Stat("/sys/class/net/" + link); err != nil {
+			k.warn(name, fmt.Sprintf("network.interfaces[%d]", i), "there is no interface %s on this host now", quote(link))
+		}
+	}
+}
+
+// files checks what the service sees of the host.
+func (k *hostChecker) files(name string, s *Service) {
+	root := rootOf(s)
+	if root != "/" {
+		switch file, err := lookup(k.host, "/", root); {
+		case err != nil:
+			k.of(name, "rootfs", "cannot use %s: %v", quote(root), err)
+			return // nothing in it can be found
+		case !file.Mode.IsDir():
+			k.of(name, "rootfs", "cannot use %s: it is not a folder", quote(root))
+			return
+		}
+	}
+	for i, p := range s.Filesystem.ReadOnly {
+		if _, err := lookup(k.host, "/", p); err != nil {
+			k.of(name, fmt.Sprintf("filesystem.read_only[%d]", i), "cannot mount %s: %v", quote(p), err)
+		}
+	}
+	for i, p := range s.Filesystem.Writable {
+		file, err := lookup(k.host, "/", p)
+		if err == nil && !file.Mode.IsDir() || err != nil && !errors.Is(err, fs.ErrNotExist) {
+			why := "it is not a folder"
+			if err != nil {
+				why = err.Error()
+			}
+			k.of(name, fmt.Sprintf("filesystem.writable[%d]", i), "cannot mount %s: %s", quote(p), why)
+		}
+	}
+	if s.Executable != nil {
+		k.program(own(name, "executable"), k.seenIn(s, *s.Executable), *s.Executable)
+	}
+}
+
+// program finds a program that cannot be run; execve(2) has the rules.
+func (k *hostChecker) program(at, root, program string) {
+	file, err := lookup(k.host, root, program)
+	switch {
+	case err != nil:
+		k.fault(at, "cannot run %s: %v", quote(program), err)
+	case file.Mode.IsDir():
+		k.fault(at, "cannot run %s: it is a folder", quote(program))
+	case !file.Mode.IsRegular():
+		k.fault(at, "cannot run %s: it is not a file", quote(program))
+	case file.Mode&0o111 == 0:
+		k.fault(at, "cannot run %s: it is not executable (mode %04o)", quote(program), file.Mode.Perm())
+	}
+}
+
+// seenIn is the folder in which the service finds a path: its own root file
+// system, but for what is mounted there from the host.
+func (k *hostChecker) seenIn(s *Service, p string) string {
+	for _, mounted := range slices.Concat(s.Filesystem.Writable, s.Filesystem.ReadOnly) {
+		if mounted = path.Clean(mounted); p == mounted || strings.HasPrefix(p, mounted+"/") {
+			return "/"
+		}
+	}
+	return rootOf(s)
+}
+
+// rootOf is the folder that a service's users and programs are in.
+func rootOf(s *Service) string {
+	if rootfs := value(s.Rootfs); rootfs != "" && rootfs != rootfsHost {
+		return path.Clean(rootfs)
+	}
+	return "/"
+}
+
+// lookup stats a path in a root folder as a process there would find it, links
+// followed.
+func lookup(h Host, root, p string) (File, error) {
+	const maxLinks = 40 // as the kernel, path_resolution(7)
+	at := "/"
+	rest := strings.Split(p, "/")
+	links := 0
+	for len(rest) > 0 {
+		part := rest[0]
+		rest = rest[1:]
+		if part == "" || part == "." {
+			continue
+		}
+		next := path.Join(at, part) // of "..": the parent, and / above /
+		file, err := h.Stat(path.Join(root, next))
+		if err != nil {
+			return File{}, missing(next, p, err)
+		}
+		if file.Link == "" {
+			at = next
+			continue
+		}
+		if links++; links > maxLinks {
+			return File{}, errLinkLoop
+		}
+		if path.IsAbs(file.Link) {
+			at = "/"
+		}
+		rest = slices.Concat(strings.Split(file.Link, "/"), rest)
+	}
+	return h.Stat(path.Join(root, at))
+}
+
+// missing is the bare cause, and which part of the path or link it is.
+func missing(part, whole string, err error) error {
+	what := cause(err)
+	if errors.Is(err, fs.ErrNotExist) {
+		what = fs.ErrNotExist
+	}
+	if part == path.Clean(whole) {
+		return what
+	}
+	return fmt.Errorf("%s: %w", part, what)
+}
+
+// warn is of, for what does not keep the service from running.
+func (k *hostChecker) warn(service, key, format string, args ...any) {
+	at := or(k.written(service, key), own(service, key))
+	k.warnings = append(k.warnings, Fault{Place: k.config.places[at], Path: at, Message: fmt.Sprintf(format, args...)})
+}
+
+// translation tries what the service will become, for the warnings: a setting
+// that this host cannot hold.
+func (k *hostChecker) translation(name string, s *Service) {
+	o := Options{}
+	if s.Executable == nil {
+		o.Args = []string{"/bin/true"} // only the limits are asked for
+	}
+	t, err := Translate(k.config, name, k.host, o)
+	if err != nil {
+		k.of(name, "", "%v", err)
+		return
+	}
+	for _, warning := range t.Warnings {
+		k.warn(name, k.subject(name, warning), "%s", warning)
+	}
+}
+
+// subject finds the key that a warning begins with: "memory.low: …".
+func (k *hostChecker) subject(name, warning string) string {
+	key, _, _ := strings.Cut(warning, " ")
+	key = strings.TrimSuffix(key, ":")
+	for _, candidate := range []string{key, "resources." + key} {
+		if k.written(name, candidate) != "" {
+			return candidate
+		}
+	}
+	return ""
+}

@@ -1,0 +1,187 @@
+package spec
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// Bounds of the kernel's CPU bandwidth control, kernel/sched/core.c:
+// min_cfs_quota_period, max_cfs_quota_period and max_cfs_runtime.
+const (
+	minPeriod      = Period(time.Millisecond)
+	maxPeriod      = Period(time.Second)
+	maxQuotaMicros = 1<<44 - 1
+)
+
+// isolation checks what holds for all services, but their defaults.
+func (k *checker) isolation() {
+	const at = "resource_isolation."
+	if root := k.config.Isolation.Cgroup.RootPath; root != nil {
+		if _, err := cgroupRoot(k.iso.Cgroup); err != nil {
+			k.fault(at+"cgroup.root_path", "cannot use %s: it is not at or below %s, where OCI runtimes look for cgroups", quote(*root), cgroupMount)
+		}
+	}
+	k.twice(at+"cgroup.controllers", k.config.Isolation.Cgroup.Controllers, "controller")
+	k.twice(at+"security.capabilities", k.config.Isolation.Security.Capabilities, "capability")
+	if command := k.iso.Monitor.OnAlert; len(command) > 0 {
+		if err := checkPath(command[0]); err != nil {
+			k.fault(at+"monitor.on_alert[0]", "%v", err)
+		}
+	}
+}
+
+// resources checks a service's resources with the defaults merged in, or the
+// defaults alone.
+func (k *checker) resources(service string, r *Resources) {
+	k.cpu(service, r.CPU)
+	k.memory(service, r.Memory)
+	if soft, hard := r.FDs.Soft, r.FDs.Hard; soft != nil && hard != nil && *soft > *hard {
+		k.pair(service, "resources.fds.soft", "resources.fds.hard",
+			fmt.Sprintf("cannot use %d: it is above fds.hard %d", *soft, *hard),
+			fmt.Sprintf("cannot use %d: it is below fds.soft %d", *hard, *soft))
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Rlimits)) {
+		if limit := r.Rlimits[name]; limit.Soft > limit.Hard {
+			k.of(service, "resources.rlimits."+name, "cannot use a soft limit of %s: it is above the hard limit of %s",
+				formatRlimit(limit.Soft), formatRlimit(limit.Hard))
+		}
+	}
+	k.bandwidth(service, r.Network.Bandwidth)
+	k.controllers(service, r)
+}
+
+func (k *checker) cpu(service string, r CPU) {
+	const quota, period, burst = "resources.cpu.quota", "resources.cpu.period", "resources.cpu.burst"
+	p := builtinPeriod
+	if r.Period != nil {
+		p = *r.Period
+		if p < minPeriod || p > maxPeriod {
+			k.of(service, period, "cannot use %s: it must be from %s to %s", p, minPeriod, maxPeriod)
+			return // a quota counts over it
+		}
+	}
+	if r.Quota == nil {
+		if r.Burst != nil && *r.Burst > 0 {
+			k.of(service, burst, "cannot save up %s: there is no cpu.quota to save from", *r.Burst)
+		}
+		return
+	}
+	micros := math.Round(float64(*r.Quota) * float64(p.Microseconds()))
+	switch least := minPeriod.Microseconds(); {
+	case micros < float64(least):
+		k.pair(service, quota, period,
+			fmt.Sprintf("cannot use %s: it is %.0fus in a cpu.period of %s, and the kernel's least is %s", *r.Quota, micros, p, minPeriod),
+			fmt.Sprintf("cannot use %s: cpu.quota %s is %.0fus of it, and the kernel's least is %s", p, *r.Quota, micros, minPeriod))
+		return
+	case micros > maxQuotaMicros:
+		k.of(service, quota, "cannot use %s: it is more than the kernel can count", *r.Quota)
+		return
+	}
+	if r.Burst != nil && float64(r.Burst.Microseconds()) > micros {
+		each := Period(time.Duration(micros) * time.Microsecond)
+		k.pair(service, burst, quota,
+			fmt.Sprintf("cannot use %s: it is above cpu.quota, which is %s in a cpu.period of %s", *r.Burst, each, p),
+			fmt.Sprintf("cannot use %s: it is %s in a cpu.period of %s, below cpu.burst %s", *r.Quota, each, p, *r.Burst))
+	}
+}
+
+func (k *checker) memory(service string, r Memory) {
+	const at = "resources.memory."
+	above := func(low string, a *Size, high string, b *Size) bool {
+		if a == nil || b == nil || *a <= *b {
+			return false
+		}
+		k.pair(service, at+low, at+high,
+			fmt.Sprintf("cannot use %s: it is above memory.%s %s", *a, high, *b),
+			fmt.Sprintf("cannot use %s: it is below memory.%s %s", *b, low, *a))
+		return true
+	}
+	above("soft", r.Soft, "limit", r.Limit)
+	if !above("low", r.Low, "limit", r.Limit) {
+		above("low", r.Low, "soft", r.Soft)
+	}
+	if r.Limit != nil && r.Swap != nil && *r.Swap > math.MaxInt64-*r.Limit {
+		k.of(service, at+"swap", "cannot use %s: with memory.limit %s it is more than the kernel can count", *r.Swap, *r.Limit)
+	}
+	if *k.iso.Cgroup.Version == CgroupV2 {
+		k.memoryV1(service, r)
+	}
+}
+
+// memoryV1 are the settings that cgroup v2 does not have.
+func (k *checker) memoryV1(service string, r Memory) {
+	if r.Kernel != nil {
+		k.of(service, "resources.memory.kernel",
+			"cannot limit kernel memory to %s: cgroup v2 counts it in memory.limit, use that alone", *r.Kernel)
+	}
+	if value(r.OOMKillDisable) {
+		k.of(service, "resources.memory.oom_kill_disable",
+			"cannot use true: cgroup v2 always kills at memory.limit, use memory.soft to slow the service down before")
+	}
+}
+
+func (k *checker) bandwidth(service string, b Bandwidth) {
+	const at = "resources.network.bandwidth."
+	for _, d := range []struct {
+		direction string
+		rate      *Rate
+		burst     *Size
+	}{{"ingress", b.IngressRate, b.IngressBurst}, {"egress", b.EgressRate, b.EgressBurst}} {
+		if d.burst == nil || value(d.rate) > 0 {
+			continue
+		}
+		// A rate of 0 in the service lifts the default's, burst and all.
+		if path := k.written(service, at+d.direction+"_burst"); path == own(service, at+d.direction+"_burst") || d.rate == nil {
+			k.fault(path, "cannot use %s: there is no %s_rate that it belongs to", *d.burst, d.direction)
+		}
+	}
+}
+
+// controllers finds limits whose controller the file does not name.
+func (k *checker) controllers(service string, r *Resources) {
+	for _, use := range controllerUses(r) {
+		if slices.ContainsFunc(use.controllers, func(c string) bool { return slices.Contains(k.iso.Cgroup.Controllers, c) }) {
+			continue
+		}
+		const list = "resource_isolation.cgroup.controllers"
+		where := " (the default)"
+		if k.config.has(list) {
+			where = k.where(list)
+		}
+		k.of(service, use.key, "cannot limit this: the controller %s is not among cgroup.controllers%s", orList(use.controllers), where)
+	}
+}
+
+// controllerUse is a key that is set, and the controllers of which one must be
+// in use for it.
+type controllerUse struct {
+	key         string
+	controllers []string
+}
+
+func controllerUses(r *Resources) []controllerUse {
+	var uses []controllerUse
+	use := func(key string, set bool, controllers ...string) {
+		if set {
+			uses = append(uses, controllerUse{"resources." + key, controllers})
+		}
+	}
+	use("cpu.quota", r.CPU.Quota != nil, "cpu")
+	use("cpu.shares", r.CPU.Shares != nil, "cpu")
+	use("cpu.cpuset", r.CPU.CPUSet != nil, "cpu", "cpuset")
+	use("memory.limit", r.Memory.Limit != nil, "memory")
+	use("memory.soft", r.Memory.Soft != nil, "memory")
+	use("memory.swap", r.Memory.Swap != nil, "memory")
+	use("memory.low", value(r.Memory.Low) > 0, "memory")
+	use("memory.oom_group", r.Memory.OOMGroup != nil, "memory")
+	use("io.read_bps", value(r.IO.ReadBPS) > 0, "io")
+	use("io.write_bps", value(r.IO.WriteBPS) > 0, "io")
+	use("io.read_iops", value(r.IO.ReadIOPS) > 0, "io")
+	use("io.write_iops", value(r.IO.WriteIOPS) > 0, "io")
+	use("io.weight", r.IO.Weight != nil, "io")
+	use("pids.limit", r.Pids.Limit != nil, "pids")
+	return uses
+}

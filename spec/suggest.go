@@ -1,0 +1,68 @@
+package spec
+
+import (
+	"reflect"
+	"strings"
+
+	"blackhole/internal/nearest"
+)
+
+// unknownKey says what is wrong with a key that a struct does not have: the
+// nearest key, or the place where a key of that very name belongs, or all keys.
+func unknownKey(name string, t reflect.Type) string {
+	var keys []string
+	for i := range t.NumField() {
+		if key := t.Field(i).Tag.Get("yaml"); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	message := "unknown key " + quote(name)
+	if inside := belongs(name, t); inside != "" {
+		return message + ", did you mean " + quote(inside) + "?"
+	}
+	if near := nearestWord(name, keys); near != "" {
+		return message + ", did you mean " + quote(near) + "?"
+	}
+	return message + ", use " + orList(keys)
+}
+
+// belongs finds a key one level further down: user is security.user.
+func belongs(name string, t reflect.Type) string {
+	for i := range t.NumField() {
+		field := t.Field(i)
+		if key := field.Tag.Get("yaml"); key != "" && field.Type.Kind() == reflect.Struct {
+			if _, ok := fieldsOf(field.Type)[name]; ok {
+				return key + "." + name
+			}
+		}
+	}
+	return ""
+}
+
+// nearestWord is the word that most likely was meant, empty where none is near: one
+// with few letters wrong, or the same but for - and _, or one of which s is the
+// beginning or the end.
+func nearestWord(s string, words []string) string {
+	const longest = 64 // a word that was meant is not longer
+	if len(s) > longest || s == "" {
+		return ""
+	}
+	plain := func(s string) string {
+		return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s))
+	}
+	for _, w := range words {
+		if plain(s) == plain(w) {
+			return w
+		}
+	}
+	if near := nearest.Word(s, words); near != "" {
+		return near
+	}
+	const telling = 3 // letters below which a beginning says nothing
+	for _, w := range words {
+		if len(s) >= telling && (strings.HasPrefix(w, strings.ToLower(s)) || strings.HasSuffix(w, "_"+strings.ToLower(s))) {
+			return w
+		}
+	}
+	return ""
+}
