@@ -79,7 +79,7 @@ func (t *translator) warn(format string, args ...any) {
 }
 
 func (t *translator) translate(o Options) (err error) {
-	if t.root, err = cgroupRoot(t.config.Isolation.Cgroup); err != nil {
+	if t.root, err = cgroupRoot(t.config.EffectiveIsolation().Cgroup); err != nil {
 		return err
 	}
 	t.v2 = t.host.CgroupVersion(t.root) == 2
@@ -119,11 +119,7 @@ func (t *translator) translate(o Options) (err error) {
 			ReadonlyPaths: readonlyPaths(),
 		},
 	}
-	profile := value(t.service.Security.SeccompProfile)
-	if profile == "" {
-		profile = "default"
-	}
-	if t.out.Config.Linux.Seccomp, err = profiles.Load(profile); err != nil {
+	if t.out.Config.Linux.Seccomp, err = profiles.Load(value(t.service.Security.SeccompProfile)); err != nil {
 		return err
 	}
 	return t.filesystem(rootfs)
@@ -133,10 +129,7 @@ func (t *translator) translate(o Options) (err error) {
 const cgroupMount = "/sys/fs/cgroup"
 
 func cgroupRoot(c Cgroup) (string, error) {
-	root := cgroupMount
-	if written := value(c.RootPath); written != "" {
-		root = path.Clean(written)
-	}
+	root := path.Clean(value(c.RootPath))
 	if root != cgroupMount && !strings.HasPrefix(root, cgroupMount+"/") {
 		return "", fmt.Errorf("cgroup.root_path %s is not at or below %s, where OCI runtimes look for cgroups", root, cgroupMount)
 	}

@@ -88,12 +88,7 @@ func (t *translator) disks() ([]Disk, error) {
 // kernel's default, which is 100 for both. So io.weight is written as well, as
 // it stands; runtimes set unified last.
 func (t *translator) weight(out *specs.LinuxBlockIO, unified map[string]string) bool {
-	weight, key := t.service.Resources.IO.Weight, "io.weight"
-	if own := t.own(); own.Resources.IO.Weight == nil && own.Priority != nil {
-		if p := t.ofPriority(); p != nil {
-			weight, key = &p.weight, "priority"
-		}
-	}
+	weight := t.service.Resources.IO.Weight
 	if weight == nil {
 		return false
 	}
@@ -103,7 +98,7 @@ func (t *translator) weight(out *specs.LinuxBlockIO, unified map[string]string) 
 	}
 	known := slices.DeleteFunc(slices.Clone(files), func(file string) bool { return !t.host.CgroupFile(t.root, file) })
 	if len(known) == 0 {
-		t.warn("%s: disk weight %d is not set: this kernel has neither %s", key, *weight, strings.Join(files, " nor "))
+		t.warn("io.weight: %d is not set: this kernel has neither %s", *weight, strings.Join(files, " nor "))
 		return false
 	}
 	out.Weight = weight

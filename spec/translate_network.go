@@ -23,8 +23,8 @@ func (t *translator) network() ([]specs.LinuxNamespace, map[string]string) {
 		namespaces = append(namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace, Path: namespacePath(joined)})
 		return namespaces, params.Params{Mode: params.Joined}.Annotations()
 	}
-	mode := t.networkMode()
-	if mode != NetworkIsolated && t.own().Resources.Network.Bandwidth != (Bandwidth{}) {
+	mode := value(t.service.Network.Mode)
+	if mode != NetworkIsolated && t.service.Resources.Network.Bandwidth != (Bandwidth{}) {
 		t.warn("network.bandwidth is not set: with network mode %s there is no interface to shape", mode)
 	}
 	if mode == NetworkHost {
@@ -37,26 +37,16 @@ func (t *translator) network() ([]specs.LinuxNamespace, map[string]string) {
 	return namespaces, t.isolated().Annotations()
 }
 
-func (t *translator) networkMode() NetworkMode {
-	if mode := value(t.service.Network.Mode); mode != "" {
-		return mode
-	}
-	if mode := value(t.service.Resources.Network.Mode); mode != "" {
-		return mode
-	}
-	return NetworkIsolated
-}
-
 // isolated is the network of a service on the bridge.
 func (t *translator) isolated() params.Params {
-	bridge := t.config.Isolation.Network
+	bridge := t.config.EffectiveIsolation().Network
 	bandwidth := t.service.Resources.Network.Bandwidth
 	p := params.Params{
 		Mode:         params.Isolated,
 		Hostname:     t.name,
 		Bridge:       value(bridge.Bridge),
 		Subnet:       value(bridge.Subnet).Prefix,
-		Masquerade:   bridge.Masquerade == nil || *bridge.Masquerade,
+		Masquerade:   value(bridge.Masquerade),
 		IngressRate:  uint64(value(bandwidth.IngressRate)),
 		EgressRate:   uint64(value(bandwidth.EgressRate)),
 		IngressBurst: uint64(value(bandwidth.IngressBurst)),

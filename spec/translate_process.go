@@ -170,7 +170,7 @@ type standing struct {
 }
 
 // ofPriority is what the service's priority stands for, nil for normal: that
-// leaves everything as the kernel has it. Critical outweighs normal four to
+// leaves everything as the kernel has it. (Service merges the weights.) Critical outweighs normal four to
 // one, and normal batch.
 func (t *translator) ofPriority() *standing {
 	switch value(t.service.Priority) {
@@ -180,14 +180,4 @@ func (t *translator) ofPriority() *standing {
 		return &standing{shares: 256, weight: 25, oomScoreAdj: 500}
 	}
 	return nil
-}
-
-// own is the service as it stands in the file, without the defaults: a
-// service's own priority goes before the weights that all services have by
-// default, and its own weights go before its priority.
-func (t *translator) own() *Service {
-	if service := t.config.Services[t.name]; service != nil {
-		return service
-	}
-	return &Service{}
 }

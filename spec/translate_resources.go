@@ -46,11 +46,6 @@ const (
 func (t *translator) cpu() (*specs.LinuxCPU, error) {
 	in := t.service.Resources.CPU
 	out := specs.LinuxCPU{Shares: in.Shares}
-	if own := t.own(); own.Resources.CPU.Shares == nil && own.Priority != nil {
-		if p := t.ofPriority(); p != nil {
-			out.Shares = &p.shares
-		}
-	}
 	period := defaultPeriod
 	if in.Period != nil {
 		period = time.Duration(*in.Period)

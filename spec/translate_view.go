@@ -117,7 +117,7 @@ func (t *translator) showEtc(m *mounts, at string) error {
 // network, so there it is the list of those it asks itself (systemd-resolved(8)).
 func (t *translator) resolvConf(target string) string {
 	const stub, upstream = "/run/systemd/resolve/stub-resolv.conf", "/run/systemd/resolve/resolv.conf"
-	if target != stub || value(t.service.Network.Namespace) == "" && t.networkMode() == NetworkHost {
+	if target != stub || value(t.service.Network.Namespace) == "" && value(t.service.Network.Mode) == NetworkHost {
 		return target
 	}
 	if _, err := t.host.Stat(upstream); err != nil {
