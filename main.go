@@ -27,6 +27,8 @@ const (
 // commands lists what blackhole does, in the order of the help.
 func commands() []*cli.Command {
 	return []*cli.Command{
+		validateCommand(),
+		configCommand(),
 		createCommand(),
 		startCommand(),
 		stateCommand(),
@@ -46,13 +48,15 @@ func newApp() *cli.App {
 		Description: "A service configuration (blackhole.yaml) says what each service may use; the service\n" +
 			"commands check it and turn it into OCI bundles. The OCI commands are those of any OCI\n" +
 			"runtime, with the flags and the output of runc.",
-		EnableBashCompletion:   true,
-		UseShortOptionHandling: false,
-		Flags:                  globalFlags(),
-		Before:                 before,
-		Commands:               commands(),
-		Action:                 noCommand,
-		OnUsageError:           usageError,
+		EnableBashCompletion: true,
+		// A comma is part of a file's name, not the end of it.
+		DisableSliceFlagSeparator: true,
+		UseShortOptionHandling:    false,
+		Flags:                     globalFlags(),
+		Before:                    before,
+		Commands:                  commands(),
+		Action:                    noCommand,
+		OnUsageError:              usageError,
 		// exitCode prints errors and decides on the exit code, once.
 		ExitErrHandler: func(*cli.Context, error) {},
 	}

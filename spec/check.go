@@ -132,3 +132,9 @@ func (k *checker) twice(path string, items []string, what string) {
 		seen[item] = true
 	}
 }
+
+// Sorted puts faults of several checks together, in the order of the files and
+// each once.
+func (c *Config) Sorted(lists ...Faults) Faults {
+	return slices.Concat(lists...).sorted(c.files)
+}

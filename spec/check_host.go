@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	profiles "blackhole/seccomp-profiles"
+
+	"golang.org/x/sys/unix"
 )
 
 // CheckHost finds what keeps the configuration, or the named services, from
@@ -57,7 +59,7 @@ func (k *hostChecker) cgroup() {
 	has, err := k.host.Controllers(root)
 	if err != nil {
 		k.noCgroup = true
-		k.fault(at+"root_path", "cannot use %s: %v", quote(root), err)
+		k.fault(at+"root_path", "%v", err)
 		return
 	}
 	for i, controller := range k.config.Isolation.Cgroup.Controllers {
@@ -107,10 +109,13 @@ func (k *hostChecker) limits(name string, s *Service) {
 	if k.v2 && *k.iso.Cgroup.Version == CgroupAuto {
 		k.memoryV1(name, r.Memory)
 	}
+	if !k.v2 {
+		k.writesV1(name, r.IO)
+	}
 	throttled := value(r.IO.ReadBPS) > 0 || value(r.IO.WriteBPS) > 0 || value(r.IO.ReadIOPS) > 0 || value(r.IO.WriteIOPS) > 0
 	if r.IO.Device != nil && throttled {
 		if _, err := k.host.Disks(*r.IO.Device); err != nil {
-			k.of(name, "resources.io.device", "cannot limit the disk behind %s: %v", quote(*r.IO.Device), err)
+			k.of(name, "resources.io.device", "%v", err)
 		}
 	}
 	if p := r.IO.Priority; p != nil && p.Class == ioRealtime && !k.host.HasCapability("CAP_SYS_ADMIN") && !k.host.HasCapability("CAP_SYS_NICE") {
@@ -128,10 +133,24 @@ func (k *hostChecker) limits(name string, s *Service) {
 	}
 }
 
+// writesV1: on v1 the kernel writes pages back for nobody in particular.
+// Documentation/admin-guide/cgroup-v1/blkio-controller.rst, "Throttling/Upper
+// Limit policy".
+func (k *hostChecker) writesV1(name string, r IO) {
+	for _, limit := range []struct {
+		key string
+		set bool
+	}{{"write_bps", value(r.WriteBPS) > 0}, {"write_iops", value(r.WriteIOPS) > 0}} {
+		if limit.set {
+			k.warn(name, "resources.io."+limit.key, "io.%s: cgroup v1 limits only writes past the page cache (O_DIRECT, O_SYNC)", limit.key)
+		}
+	}
+}
+
 func (k *hostChecker) cpuset(name string, set CPUSet) {
 	online, err := k.host.CPUs()
 	if err != nil {
-		k.of(name, "resources.cpu.cpuset", "cannot use CPUs %s: %v", set, err)
+		k.of(name, "resources.cpu.cpuset", "%v", err)
 		return
 	}
 	missing := slices.DeleteFunc(set.CPUs(), func(cpu int) bool { return slices.Contains(online, cpu) })
@@ -146,7 +165,7 @@ func (k *hostChecker) rlimit(name, key, resource string, hard uint64) {
 	present, err := k.host.HardLimit(resource)
 	switch {
 	case err != nil:
-		k.of(name, key, "cannot set the limit: %v", err)
+		k.of(name, key, "%v", err)
 	case hard > present && !k.host.HasCapability("CAP_SYS_RESOURCE"):
 		k.of(name, key, "cannot use %s: the hard limit here is %s, and above it needs CAP_SYS_RESOURCE, which this process does not have",
 			formatRlimit(hard), formatRlimit(present))
@@ -158,9 +177,9 @@ func (k *hostChecker) process(name string, s *Service) {
 	rootfs := rootOf(s)
 	user, group := value(s.Security.User), value(s.Security.Group)
 	if _, err := k.host.User(rootfs, user, ""); err != nil {
-		k.of(name, "security.user", "cannot find user %s: %v", quote(user), err)
+		k.of(name, "security.user", "%v", err)
 	} else if _, err := k.host.User(rootfs, user, group); err != nil {
-		k.of(name, "security.group", "cannot find group %s: %v", quote(group), err)
+		k.of(name, "security.group", "%v", err)
 	}
 	for i, c := range s.Security.Capabilities {
 		if !k.host.HasCapability(c) {
@@ -291,7 +310,7 @@ func lookup(h Host, root, p string) (File, error) {
 func missing(part, whole string, err error) error {
 	what := cause(err)
 	if errors.Is(err, fs.ErrNotExist) {
-		what = fs.ErrNotExist
+		what = unix.ENOENT
 	}
 	if part == path.Clean(whole) {
 		return what

@@ -69,9 +69,13 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return err
 }
 
-// String is an exact form: 10M, 100mbit, 1234.
+// String is the shortest exact form: 10M, 200MB, 100mbit, 1234.
 func (r Rate) String() string {
-	return formatAmount(int64(r), binaryUnits(), bitUnits())
+	shortest := formatAmount(int64(r), binaryUnits(), bitUnits())
+	if s := Size(r).String(); len(s) < len(shortest) {
+		shortest = s
+	}
+	return shortest
 }
 
 // MarshalText is String.
