@@ -12,7 +12,7 @@ import (
 
 // maxFile is in bytes. The engines' default profile has 15 KiB; a file of this
 // size is something else.
-const maxFile = 1 << 20
+const maxFile = 256 << 10
 
 // readFile reads a profile. Not every path can be read to its end: a FIFO waits
 // for a writer, a device may never stop.

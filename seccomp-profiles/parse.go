@@ -14,12 +14,12 @@ const maxErrno = 4095
 // maxArg is the last argument's index: a system call has six.
 const maxArg = 5
 
-// parse reads a profile. It returns everything that is wrong with it, in the
-// order of the file but for what only the whole tells.
-func parse(data []byte) (*specs.LinuxSeccomp, faults) {
-	r, syntax := newReader(blankComments(data))
-	if syntax != nil {
-		return nil, syntax
+// parse reads a profile. Its error is everything that is wrong, in the order of
+// the file but for what only the whole tells.
+func parse(data []byte) (*specs.LinuxSeccomp, error) {
+	r, err := newReader(blankComments(data))
+	if err != nil {
+		return nil, err
 	}
 	var (
 		p = &specs.LinuxSeccomp{}
@@ -41,12 +41,11 @@ func parse(data []byte) (*specs.LinuxSeccomp, faults) {
 			r.array(at, func(at string) { p.Syscalls = append(p.Syscalls, c.rule(at)) })
 		},
 	})
-	if seen == nil {
-		return nil, r.faults
+	if seen != nil {
+		c.whole(p, seen, start)
 	}
-	c.whole(p, seen, start)
-	if len(r.faults) > 0 {
-		return nil, r.faults
+	if err := r.faults.orNil(); err != nil {
+		return nil, err
 	}
 	return p, nil
 }

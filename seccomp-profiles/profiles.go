@@ -46,17 +46,17 @@ func Load(name string) (*specs.LinuxSeccomp, error) {
 		if err != nil {
 			return nil, fmt.Errorf("cannot read seccomp profile %s: %w", name, err)
 		}
-		p, faults := parse(data)
-		if len(faults) > 0 {
-			return nil, fmt.Errorf("cannot use seccomp profile %s: %w", name, faults)
+		p, err := parse(data)
+		if err == nil {
+			err = trial(p)
 		}
-		if err := trial(p); err != nil {
+		if err != nil {
 			return nil, fmt.Errorf("cannot use seccomp profile %s: %w", name, err)
 		}
 		return p, nil
 	default:
-		return nil, fmt.Errorf("cannot find seccomp profile %q: it is %s, or the absolute path of a file",
-			name, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("cannot find seccomp profile %q%s: it is %s, or the absolute path of a file",
+			name, didYouMean(name, Names()), strings.Join(Names(), ", "))
 	}
 }
 
@@ -72,9 +72,9 @@ func builtIn(name string) (*specs.LinuxSeccomp, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, faults := parse(data)
-	if len(faults) > 0 {
-		return nil, fmt.Errorf("cannot use seccomp profile %s: %w", name, faults)
+	p, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use seccomp profile %s: %w", name, err)
 	}
 	// libseccomp compiles the filter once for each architecture, at each start
 	// of a container: only those that this kernel has entries for.

@@ -21,7 +21,7 @@ type reader struct {
 }
 
 // newReader checks data's syntax first, so that the walk cannot fail.
-func newReader(data []byte) (*reader, faults) {
+func newReader(data []byte) (*reader, error) {
 	r := &reader{data: data, dec: json.NewDecoder(bytes.NewReader(data))}
 	r.dec.UseNumber()
 	var whole json.RawMessage
@@ -31,7 +31,7 @@ func newReader(data []byte) (*reader, faults) {
 			r.at = max(0, int(syntax.Offset)-1) // Offset counts the bytes read, the wrong one too
 		}
 		r.fault("", "%v", err)
-		return nil, r.faults
+		return nil, r.faults.orNil()
 	}
 	return r, nil
 }
@@ -42,8 +42,12 @@ func (r *reader) fault(path, format string, args ...any) {
 }
 
 func (r *reader) faultAt(offset int, path, format string, args ...any) {
+	if len(r.faults.shown) == shownFaults {
+		r.faults.more++ // without the work below, of which there could be much
+		return
+	}
 	before := r.data[:min(offset, len(r.data))]
-	r.faults = append(r.faults, fault{
+	r.faults.shown = append(r.faults.shown, fault{
 		line:    1 + bytes.Count(before, []byte("\n")),
 		column:  len(before) - bytes.LastIndexByte(before, '\n'), // LastIndexByte is -1 in the first line
 		path:    path,
@@ -102,7 +106,11 @@ func (r *reader) object(path string, fields map[string]func(path string)) (map[s
 		read, known := fields[key]
 		switch {
 		case !known:
-			r.fault(below, "unknown key %q%s", key, didYouMean(key, slices.Sorted(maps.Keys(fields))))
+			hint := engineKey(key)
+			if hint == "" {
+				hint = didYouMean(key, slices.Sorted(maps.Keys(fields)))
+			}
+			r.fault(path, "unknown key %q%s", key, hint) // its path would be the file's words unquoted
 			r.skip(r.next())
 		case seen[key]:
 			r.fault(below, "key %q stands twice", key)

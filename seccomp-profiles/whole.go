@@ -95,7 +95,11 @@ func (c *checker) conflicts(p *specs.LinuxSeccomp) {
 				c.r.faultAt(offset, at, "%s has another result in %s, and the rule without args would win for all arguments", name, e.path)
 			}
 		}
-		byName[name] = append(byName[name], earlier{rule, at})
+		if !slices.ContainsFunc(byName[name], func(e earlier) bool {
+			return sameResult(rule, e.rule) && slices.Equal(rule.Args, e.rule.Args)
+		}) {
+			byName[name] = append(byName[name], earlier{rule, at})
+		}
 	})
 }
 
