@@ -1,9 +1,9 @@
 package host
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
@@ -16,42 +16,47 @@ import (
 
 // User looks user and group up in rootfs's /etc/passwd and /etc/group; rootfs
 // "", "/" and "host" are the host's own. Both may be names or numbers; an empty
-// user is root, an empty group the user's own, with the additional groups that
-// /etc/group lists for the user (a group given by hand comes alone).
-// As other OCI tools have it, a number without an entry is taken as it is, with
-// group 0 and / as its home; a name without an entry fails.
+// user is root, an empty group the user's own. The additional groups are those
+// that /etc/group lists the user in, whatever the group, as login and systemd
+// have it.
+// As OCI tools have it, a number without an entry is taken as it is, with group
+// 0 and / as its home; a name without an entry fails.
 func (h *Host) User(rootfs, name, group string) (spec.User, error) {
 	if rootfs == "" || rootfs == "host" {
 		rootfs = "/"
 	}
-	who := name
-	if group != "" {
-		who += ":" + group
-	}
 	if strings.Contains(name, ":") || strings.Contains(group, ":") {
-		return spec.User{}, fmt.Errorf("cannot find user %q: a name holds no colon", who)
+		return spec.User{}, fmt.Errorf("cannot find user %q, group %q: a name holds no colon", name, group)
 	}
-	passwd, err := openInRoot(h.at(rootfs), "etc/passwd")
+	passwd, err := readInRoot(h.at(rootfs), "etc/passwd")
 	if err != nil {
-		return spec.User{}, fmt.Errorf("cannot find user %q: %w", who, err)
+		return spec.User{}, fmt.Errorf("cannot find user %q: %w", name, err)
 	}
-	defer passwd.Close()
-	groups, err := openInRoot(h.at(rootfs), "etc/group")
+	groups, err := readInRoot(h.at(rootfs), "etc/group")
 	if err != nil {
-		return spec.User{}, fmt.Errorf("cannot find user %q: %w", who, err)
+		return spec.User{}, fmt.Errorf("cannot find user %q: %w", name, err)
 	}
-	defer groups.Close()
-
-	found, err := user.GetExecUser(who, &user.ExecUser{Home: "/"}, passwd, groups)
-	switch {
-	case errors.Is(err, user.ErrNoPasswdEntries):
-		return spec.User{}, fmt.Errorf("cannot find user %q: no such entry in %s", name, etcFile(rootfs, "passwd"))
-	case errors.Is(err, user.ErrNoGroupEntries):
-		return spec.User{}, fmt.Errorf("cannot find group %q: no such entry in %s", group, etcFile(rootfs, "group"))
-	case err != nil:
-		return spec.User{}, fmt.Errorf("cannot find user %q: %w", who, err)
+	find := func(who string) (*user.ExecUser, error) {
+		return user.GetExecUser(who, &user.ExecUser{Home: "/"}, bytes.NewReader(passwd), bytes.NewReader(groups))
+	}
+	found, err := find(name)
+	if errors.Is(err, user.ErrNoPasswdEntries) {
+		err = fmt.Errorf("no such entry in %s", etcFile(rootfs, "passwd"))
+	}
+	if err != nil {
+		return spec.User{}, fmt.Errorf("cannot find user %q: %w", name, err)
 	}
 	result := spec.User{UID: uint32(found.Uid), GID: uint32(found.Gid), Home: found.Home}
+	if group != "" {
+		with, err := find(name + ":" + group) // leaves out the additional groups
+		if errors.Is(err, user.ErrNoGroupEntries) {
+			err = fmt.Errorf("no such entry in %s", etcFile(rootfs, "group"))
+		}
+		if err != nil {
+			return spec.User{}, fmt.Errorf("cannot find group %q: %w", group, err)
+		}
+		result.GID = uint32(with.Gid)
+	}
 	for _, gid := range found.Sgids {
 		if uint32(gid) != result.GID {
 			result.AdditionalGIDs = append(result.AdditionalGIDs, uint32(gid))
@@ -64,21 +69,18 @@ func (h *Host) User(rootfs, name, group string) (spec.User, error) {
 
 func etcFile(rootfs, name string) string { return strings.TrimSuffix(rootfs, "/") + "/etc/" + name }
 
-// openInRoot opens a file of a root file system. Links that lead out of it are
+// readInRoot reads a file of a root file system. Links that lead out of it are
 // refused: a foreign root file system must not choose among the host's files.
 // A missing file is an empty one, as numbers need none.
-func openInRoot(rootfs, path string) (io.ReadCloser, error) {
+func readInRoot(rootfs, path string) ([]byte, error) {
 	root, err := os.OpenRoot(rootfs)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	f, err := root.Open(path)
+	data, err := root.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return io.NopCloser(strings.NewReader("")), nil
+		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	return f, nil
+	return data, err
 }
