@@ -81,7 +81,7 @@ func (k *hostChecker) uses(name string, s *Service, has []string) {
 	for _, use := range controllerUses(&s.Resources) {
 		needed := use.controllers[len(use.controllers)-1]
 		if !slices.Contains(has, needed) && !slices.Contains(k.config.Isolation.Cgroup.Controllers, needed) {
-			k.of(name, use.key, "cannot limit this: %s has no controller %s, it has %s", *k.iso.Cgroup.RootPath, needed, orNothing(has))
+			k.of(name, use.key, "cannot set %s: %s has no controller %s, it has %s", strings.TrimPrefix(use.key, "resources."), *k.iso.Cgroup.RootPath, needed, orNothing(has))
 		}
 	}
 }

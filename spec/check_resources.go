@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -73,8 +74,8 @@ func (k *checker) cpu(service string, r CPU) {
 	switch least := minPeriod.Microseconds(); {
 	case micros < float64(least):
 		k.pair(service, quota, period,
-			fmt.Sprintf("cannot use %s: it is %.0fus in a cpu.period of %s, and the kernel's least is %s", *r.Quota, micros, p, minPeriod),
-			fmt.Sprintf("cannot use %s: cpu.quota %s is %.0fus of it, and the kernel's least is %s", p, *r.Quota, micros, minPeriod))
+			fmt.Sprintf("cannot use %s: the kernel's least is %s, and this is %.0fus of a cpu.period of %s", *r.Quota, minPeriod, micros, p),
+			fmt.Sprintf("cannot use %s: the kernel's least quota is %s, and this leaves %.0fus of cpu.quota %s", p, minPeriod, micros, *r.Quota))
 		return
 	case micros > maxQuotaMicros:
 		k.of(service, quota, "cannot use %s: it is more than the kernel can count", *r.Quota)
@@ -83,8 +84,8 @@ func (k *checker) cpu(service string, r CPU) {
 	if r.Burst != nil && float64(r.Burst.Microseconds()) > micros {
 		each := Period(time.Duration(micros) * time.Microsecond)
 		k.pair(service, burst, quota,
-			fmt.Sprintf("cannot use %s: it is above cpu.quota, which is %s in a cpu.period of %s", *r.Burst, each, p),
-			fmt.Sprintf("cannot use %s: it is %s in a cpu.period of %s, below cpu.burst %s", *r.Quota, each, p, *r.Burst))
+			fmt.Sprintf("cannot use %s: it is above %s, what each cpu.period of %s has of cpu.quota %s", *r.Burst, each, p, *r.Quota),
+			fmt.Sprintf("cannot use %s: it is %s of each cpu.period of %s, below cpu.burst %s", *r.Quota, each, p, *r.Burst))
 	}
 }
 
@@ -151,7 +152,7 @@ func (k *checker) controllers(service string, r *Resources) {
 		if k.config.has(list) {
 			where = k.where(list)
 		}
-		k.of(service, use.key, "cannot limit this: the controller %s is not among cgroup.controllers%s", orList(use.controllers), where)
+		k.of(service, use.key, "cannot set %s: controller %s is not among cgroup.controllers%s", strings.TrimPrefix(use.key, "resources."), orList(use.controllers), where)
 	}
 }
 

@@ -41,6 +41,9 @@ func (d *decoder) config(root *node) *Config {
 
 // value fills v from n, and tells whether it could.
 func (d *decoder) value(n *node, path string, v reflect.Value, tag reflect.StructTag) bool {
+	if n.broken {
+		return false
+	}
 	if d.places != nil && path != "" && d.places[path].Line == 0 {
 		d.places[path] = n.place
 	}
@@ -133,6 +136,7 @@ func (d *decoder) mapping(n *node, path string, v reflect.Value, tag reflect.Str
 		}
 		before := len(d.faults)
 		d.child(e, join(path, e.name), reflect.Indirect(elem), "")
+		// A service with a fault in it is there, a limit is not.
 		isUnit := elem.Kind() != reflect.Pointer
 		if isUnit && (len(d.faults) > before || e.value.kind == nullNode) {
 			continue
@@ -149,7 +153,7 @@ func (d *decoder) list(n *node, path string, v reflect.Value, tag reflect.Struct
 	for i, item := range n.items {
 		at := path + "[" + strconv.Itoa(i) + "]"
 		elem := reflect.New(v.Type().Elem()).Elem()
-		if item.kind == nullNode {
+		if item.kind == nullNode && !item.broken {
 			d.fault(item.place, at, `the item is empty; write "" for an empty text`)
 		} else if d.value(item, at, elem, tag) {
 			list = reflect.Append(list, elem)
@@ -221,8 +225,7 @@ func (d *decoder) number(n *node, path string, v reflect.Value, tag reflect.Stru
 		d.fault(n.place, path, "cannot read %s as a whole number", quote(n.text))
 		return false
 	case err != nil:
-		low, high := bounds(v.Type(), tag)
-		d.fault(n.place, path, "cannot use %s: it must be from %s to %s", quote(n.text), low, high)
+		d.fault(n.place, path, "%s", outside(n.text, v.Type(), tag))
 		return false
 	}
 	return d.bounds(n, path, v, tag)
@@ -248,11 +251,23 @@ func (d *decoder) bounds(n *node, path string, v reflect.Value, tag reflect.Stru
 	least, lerr := strconv.ParseFloat(tag.Get("min"), 64)
 	most, merr := strconv.ParseFloat(tag.Get("max"), 64)
 	if lerr == nil && x < least || merr == nil && x > most {
-		low, high := bounds(v.Type(), tag)
-		d.fault(n.place, path, "cannot use %s: it must be from %s to %s", quote(n.text), low, high)
+		d.fault(n.place, path, "%s", outside(n.text, v.Type(), tag))
 		return false
 	}
 	return true
+}
+
+// outside says which range a number is not in. The end of a 64-bit type tells
+// nobody anything.
+func outside(text string, t reflect.Type, tag reflect.StructTag) string {
+	low, high := bounds(t, tag)
+	switch message := "cannot use " + quote(text) + ": it must be "; {
+	case tag.Get("max") != "" || t.Bits() < 64:
+		return message + "from " + low + " to " + high
+	case text[0] == '-' || len(text) <= len(low):
+		return message + "at least " + low
+	}
+	return "cannot use " + quote(text) + ": it is too large"
 }
 
 // bounds is the range of a number, by its tags or its type.

@@ -16,6 +16,8 @@ type node struct {
 	items []*node // of a list
 	keys  []entry // of a mapping, in the order of the file
 	index map[string]int
+	// broken stands for what could not be built. It was reported.
+	broken bool
 }
 
 type entry struct {
@@ -93,6 +95,7 @@ func (t *treeBuilder) build(y *yaml.Node, depth int) (*node, int) {
 	n := &node{place: t.at(y)}
 	if depth > maxDepth {
 		t.fault(y, "cannot read what is nested deeper than %d levels", maxDepth)
+		n.broken = true
 		return n, 1
 	}
 	if y.Kind == yaml.AliasNode {
@@ -104,6 +107,7 @@ func (t *treeBuilder) build(y *yaml.Node, depth int) (*node, int) {
 	}
 	if !knownTag(y) {
 		t.fault(y, "unknown tag %s", quote(y.Tag))
+		n.broken = true
 		return n, 1
 	}
 	size := 1
@@ -144,7 +148,7 @@ func knownTag(y *yaml.Node) bool {
 func (t *treeBuilder) alias(y *yaml.Node, depth int) (*node, int) {
 	if t.open[y.Alias] {
 		t.fault(y, "alias %s stands inside its own anchor", quote("*"+y.Value))
-		return &node{place: t.at(y)}, 1
+		return &node{place: t.at(y), broken: true}, 1
 	}
 	n := t.built[y.Alias]
 	if n == nil { // first met inside a key that is not read, x-…
@@ -156,7 +160,7 @@ func (t *treeBuilder) alias(y *yaml.Node, depth int) (*node, int) {
 			t.fault(y, "cannot read aliases that stand for more than %d values", maxAliased)
 		}
 		t.stopped = true
-		return &node{place: t.at(y)}, 1
+		return &node{place: t.at(y), broken: true}, 1
 	}
 	return n, size
 }
@@ -206,7 +210,7 @@ func (t *treeBuilder) merge(n *node, y *yaml.Node, depth int) int {
 	}
 	for _, s := range sources {
 		if s.kind != mappingNode {
-			if s.kind != nullNode || y.Kind != yaml.AliasNode { // a fault of the alias was reported
+			if !s.broken {
 				t.fault(y, "cannot merge %s with <<: only mappings merge", s.kind)
 			}
 			continue

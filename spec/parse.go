@@ -124,12 +124,12 @@ func parseTree(source Source) (tree *node, faults Faults, ok bool) {
 	case errors.Is(err, io.EOF):
 		return nil, nil, true // nothing but comments
 	case err != nil:
-		return fail(syntaxError(err))
+		return fail(syntaxError(err, source.Data))
 	}
 	switch err := loader.Load(&second); {
 	case errors.Is(err, io.EOF):
 	case err != nil:
-		return fail(syntaxError(err))
+		return fail(syntaxError(err, source.Data))
 	default:
 		return fail(second.Line, second.Column, "cannot take a second document: a file holds one, name each file with -c")
 	}
@@ -160,7 +160,7 @@ func illegalText(data []byte) (line, column int, why string) {
 	return 0, 0, ""
 }
 
-func syntaxError(err error) (line, column int, message string) {
+func syntaxError(err error, data []byte) (line, column int, message string) {
 	var e *yaml.LoadError
 	if !errors.As(err, &e) {
 		return 0, 0, "cannot read the file as YAML: " + err.Error()
@@ -168,6 +168,11 @@ func syntaxError(err error) (line, column int, message string) {
 	why := e.Message
 	if e.ContextMsg != "" {
 		why = e.ContextMsg + ": " + why
+	}
+	if lines := bytes.Split(data, []byte("\n")); e.Mark.Line >= 1 && e.Mark.Line <= len(lines) {
+		if rest := lines[e.Mark.Line-1]; e.Mark.Column >= 1 && e.Mark.Column <= len(rest) && rest[e.Mark.Column-1] == '\t' {
+			why = "there is a tab, and YAML is indented by blanks"
+		}
 	}
 	return e.Mark.Line, e.Mark.Column, "cannot read the file as YAML: " + why
 }

@@ -10,17 +10,16 @@ import (
 // unknownKey says what is wrong with a key that a struct does not have: the
 // nearest key, or the place where a key of that very name belongs, or all keys.
 func unknownKey(name string, t reflect.Type) string {
-	var keys []string
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "" {
-			keys = append(keys, key)
-		}
-	}
+	keys := keysOf(t)
 	message := "unknown key " + quote(name)
 	if inside := belongs(name, t); inside != "" {
 		return message + ", did you mean " + quote(inside) + "?"
 	}
-	if near := nearestWord(name, keys); near != "" {
+	near := nearestWord(name, keys)
+	if near == "" {
+		near = belongs(nearestWord(name, keysBelow(t)), t)
+	}
+	if near != "" {
 		return message + ", did you mean " + quote(near) + "?"
 	}
 	return message + ", use " + orList(keys)
@@ -37,6 +36,28 @@ func belongs(name string, t reflect.Type) string {
 		}
 	}
 	return ""
+}
+
+// keysOf lists a struct's keys in their order.
+func keysOf(t reflect.Type) []string {
+	var keys []string
+	for i := range t.NumField() {
+		if key := t.Field(i).Tag.Get("yaml"); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// keysBelow lists the keys one level further down.
+func keysBelow(t reflect.Type) []string {
+	var keys []string
+	for i := range t.NumField() {
+		if below := t.Field(i).Type; below.Kind() == reflect.Struct {
+			keys = append(keys, keysOf(below)...)
+		}
+	}
+	return keys
 }
 
 // nearestWord is the word that most likely was meant, empty where none is near: one
@@ -59,8 +80,10 @@ func nearestWord(s string, words []string) string {
 		return near
 	}
 	const telling = 3 // letters below which a beginning says nothing
+	low := strings.ToLower(s)
 	for _, w := range words {
-		if len(s) >= telling && (strings.HasPrefix(w, strings.ToLower(s)) || strings.HasSuffix(w, "_"+strings.ToLower(s))) {
+		known := strings.ToLower(w)
+		if len(s) >= telling && (strings.HasPrefix(known, low) || strings.HasSuffix(known, "_"+low)) {
 			return w
 		}
 	}

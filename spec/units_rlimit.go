@@ -33,14 +33,14 @@ func (r *Rlimit) decodeNode(d *decoder, n *node, path string) {
 			d.fault(e.place, at, "%s", unknownKey(e.name, reflect.TypeFor[rlimitKeys]()))
 			continue
 		}
-		if e.value.kind == nullNode {
+		if e.value.kind == nullNode && !e.value.broken {
 			continue
 		}
 		found[e.name] = true
 		if d.places != nil {
 			d.places[at] = e.value.place
 		}
-		if !d.scalar(e.value, at) {
+		if e.value.broken || !d.scalar(e.value, at) {
 			continue
 		}
 		v, err := parseRlimit(e.value.text)
@@ -145,6 +145,9 @@ func (e *Environment) decodeNode(d *decoder, n *node, path string) {
 	case mappingNode:
 		for _, entry := range n.keys {
 			at := join(path, entry.name)
+			if entry.value.broken {
+				continue
+			}
 			if entry.value.kind == nullNode {
 				d.fault(entry.place, at, `the variable has no value; write "" for an empty one`)
 			} else if d.scalar(entry.value, at) {
@@ -154,7 +157,7 @@ func (e *Environment) decodeNode(d *decoder, n *node, path string) {
 	case listNode:
 		for i, item := range n.items {
 			at := path + "[" + strconv.Itoa(i) + "]"
-			if !d.scalar(item, at) {
+			if item.broken || !d.scalar(item, at) {
 				continue
 			}
 			name, value, ok := strings.Cut(item.text, "=")

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,7 +44,7 @@ func wordOf(name string) word {
 	case "controller":
 		return word{check: oneOf("controller", controllers), words: controllers()}
 	case "rlimit":
-		return word{check: oneOf("resource limit", rlimits), words: rlimits()}
+		return word{check: checkRlimitName, words: rlimits()}
 	case "profile":
 		return word{check: checkProfile, pattern: `^(` + strings.Join(profiles.Names(), "|") + `)$|` + pathPattern}
 	}
@@ -145,10 +146,18 @@ func checkProfile(s string) error {
 	if path.IsAbs(s) {
 		return checkPath(s)
 	}
-	if err := oneOf("seccomp profile", profiles.Names)(s); err != nil {
-		return errors.New(err.Error() + ", or the absolute path of one's own")
+	withPath := func() []string { return append(profiles.Names(), "the absolute path of one's own") }
+	if slices.Contains(profiles.Names(), s) {
+		return nil
 	}
-	return nil
+	return oneOf("seccomp profile", withPath)(s)
+}
+
+func checkRlimitName(s string) error {
+	if s == "nofile" {
+		return errors.New(`cannot set "nofile" here: it is the key fds`)
+	}
+	return oneOf("resource limit", rlimits)(s)
 }
 
 func oneOf(what string, list func() []string) func(string) error {
@@ -163,7 +172,7 @@ func oneOf(what string, list func() []string) func(string) error {
 			return errors.New("unknown " + what + " " + quote(s) + ", did you mean " + quote(near) + "?")
 		}
 		if len(words) > 20 {
-			return errors.New("unknown " + what + " " + quote(s))
+			return errors.New("unknown " + what + " " + quote(s) + ", write the whole name of each")
 		}
 		return errors.New("unknown " + what + " " + quote(s) + ", use " + orList(words))
 	}
