@@ -29,6 +29,8 @@ func commands() []*cli.Command {
 	return []*cli.Command{
 		validateCommand(),
 		configCommand(),
+		specCommand(),
+		bundleCommand(),
 		createCommand(),
 		startCommand(),
 		stateCommand(),

@@ -1,6 +1,11 @@
 package bundle
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -87,4 +92,26 @@ func Rootless(config *specs.Spec, uid, gid uint32) {
 		}
 		config.Mounts[i].Options = kept
 	}
+}
+
+// WriteNew writes a config.json into a folder that is there (the working
+// directory, if dir is empty) and has none.
+func WriteNew(dir string, config *specs.Spec) (err error) {
+	path := filepath.Join(dir, ConfigName)
+	data, err := Encode(config)
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", path, err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("cannot write %s: it is there already; remove it first", path)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write configuration: %w", err)
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(fmt.Errorf("cannot write %s: %w", path, err), os.Remove(path))
+	}
+	return nil
 }

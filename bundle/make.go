@@ -56,6 +56,20 @@ func makeMissing(path string, undo *cleanup.Stack) (made bool, err error) {
 	return true, os.Chmod(path, 0o755)
 }
 
+// changeMode gives a folder a mode, permissions and sticky bit.
+func changeMode(path string, mode fs.FileMode, undo *cleanup.Stack) error {
+	const all = fs.ModePerm | fs.ModeSticky
+	info, err := os.Stat(path)
+	if err != nil || info.Mode()&all == mode {
+		return err
+	}
+	if err := os.Chmod(path, mode); err != nil {
+		return err
+	}
+	undo.Add(func() error { return os.Chmod(path, info.Mode()&all) })
+	return nil
+}
+
 func makeFile(path string, undo *cleanup.Stack) error {
 	if err := makeDirs(filepath.Dir(path), undo); err != nil {
 		return err

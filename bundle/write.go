@@ -14,6 +14,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 
 	"blackhole/internal/atomicfile"
 	"blackhole/internal/cleanup"
@@ -147,6 +149,14 @@ func writeRootfs(rootfs string, c Contents, undo *cleanup.Stack) error {
 			return err
 		}
 	}
+	for _, mount := range c.Config.Mounts {
+		if mode, ok := tmpfsMode(mount); ok && slices.Contains(c.Dirs, mount.Destination) {
+			// runc before 1.2 gives a tmpfs the mode of its mount point, whatever its options say.
+			if err := changeMode(filepath.Join(rootfs, mount.Destination), mode, undo); err != nil {
+				return err
+			}
+		}
+	}
 	for _, at := range c.Files {
 		if err := makeFile(filepath.Join(rootfs, at), undo); err != nil {
 			return err
@@ -158,4 +168,22 @@ func writeRootfs(rootfs string, c Contents, undo *cleanup.Stack) error {
 		}
 	}
 	return nil
+}
+
+// tmpfsMode is the option mode= of a tmpfs mount, octal as tmpfs(5) has it.
+func tmpfsMode(mount specs.Mount) (fs.FileMode, bool) {
+	if mount.Type != "tmpfs" {
+		return 0, false
+	}
+	for _, option := range mount.Options {
+		if text, ok := strings.CutPrefix(option, "mode="); ok {
+			bits, err := strconv.ParseUint(text, 8, 12)
+			mode := fs.FileMode(bits & 0o777)
+			if bits&0o1000 != 0 {
+				mode |= fs.ModeSticky
+			}
+			return mode, err == nil
+		}
+	}
+	return 0, false
 }

@@ -12,10 +12,11 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// ociVersion is the oldest OCI runtime specification that has all that a
-// translation uses (process.ioPriority, linux.resources.cpu.burst), so that
-// runtimes older than ours take the bundle too.
-const ociVersion = "1.2.0"
+// ociVersion is what the bundles say they follow. Keys of later versions in
+// them (process.ioPriority, cpu.burst, unified) are passed over by a runtime that
+// does not know them, as the specification demands; but crun 1.8, of
+// Debian 12, runs nothing that says more than 1.0.
+const ociVersion = "1.0.2"
 
 // ServiceAnnotation names the service in a bundle's annotations.
 const ServiceAnnotation = "io.blackhole.service"
