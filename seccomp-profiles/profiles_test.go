@@ -119,6 +119,7 @@ func TestLoadFile(t *testing.T) {
 			  {"names": ["personality"], "action": "SCMP_ACT_ALLOW", "args": [{"index": 0, "value": 18446744073709551615, "op": "SCMP_CMP_EQ"}]},
 			  {"names": ["personality"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38},
 			  {"names": ["mount"], "action": "SCMP_ACT_NOTIFY"},
+			  {"names": ["acct"], "action": "SCMP_ACT_TRACE", "errnoRet": 38},
 			  {"names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 0,
 			   "args": [{"index": 5, "value": 255, "valueTwo": 1, "op": "SCMP_CMP_MASKED_EQ"}, {"index": 1, "value": 1, "op": "SCMP_CMP_GE"}]}]}`,
 			specs.LinuxSeccomp{
@@ -129,6 +130,7 @@ func TestLoadFile(t *testing.T) {
 					{Names: []string{"personality"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{{Index: 0, Value: 1<<64 - 1, Op: specs.OpEqualTo}}},
 					{Names: []string{"personality"}, Action: specs.ActErrno, ErrnoRet: &errno},
 					{Names: []string{"mount"}, Action: specs.ActNotify},
+					{Names: []string{"acct"}, Action: specs.ActTrace, ErrnoRet: &errno},
 					{Names: []string{"clone3"}, Action: specs.ActErrno, ErrnoRet: &zero, Args: []specs.LinuxSeccompArg{
 						{Index: 5, Value: 255, ValueTwo: 1, Op: specs.OpMaskedEqual}, {Index: 1, Value: 1, Op: specs.OpGreaterEqual},
 					}},
