@@ -109,8 +109,12 @@ func noCommand(c *cli.Context) error {
 	}
 	name := c.Args().First()
 	hint := "blackhole --help lists them"
+	// There always is a nearest one; one that begins differently is mostly
+	// not what was meant.
 	if near := cli.SuggestCommand(c.App.Commands, name); near != "" {
-		hint = fmt.Sprintf("did you mean %q?", near)
+		if _, meant, ok := strings.Cut(near, `"`); ok && meant[0] == name[0] {
+			hint = "did you mean " + strings.TrimSuffix(meant, `"?`) + "?"
+		}
 	}
 	return fmt.Errorf("unknown command %q; %s", name, hint)
 }
@@ -144,5 +148,9 @@ func wantArgs(c *cli.Context, least, most int) error {
 	default:
 		want = fmt.Sprintf("at most %d arguments", most)
 	}
-	return usageError(c, fmt.Errorf("takes %s, not %d %q", want, n, c.Args().Slice()), true)
+	given := "none"
+	if n > 0 {
+		given = fmt.Sprintf("%d (%s)", n, strings.Join(c.Args().Slice(), " "))
+	}
+	return usageError(c, fmt.Errorf("takes %s, not %s", want, given), true)
 }

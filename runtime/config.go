@@ -1,7 +1,6 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,9 +25,6 @@ const bundleLabel = "bundle="
 // that names the bundle is corrected afterwards.
 func (r *Runtime) config(o *CreateOptions, spec *specs.Spec) (*configs.Config, error) {
 	s := *spec
-	if s.Root == nil {
-		return nil, errors.New("config.json: root is missing")
-	}
 	root := *s.Root
 	root.Path = under(o.Bundle, root.Path)
 	s.Root = &root
@@ -68,18 +64,10 @@ func isBind(m specs.Mount) bool {
 	return m.Type == "bind" || slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
 }
 
-// checkProcess refuses a process that cannot be started whatever the host.
-func checkProcess(p *specs.Process) error {
-	switch {
-	case p == nil:
-		return errors.New("config.json: process is missing")
-	case p.Cwd == "":
-		return errors.New("config.json: process.cwd is empty")
-	case !filepath.IsAbs(p.Cwd):
-		return fmt.Errorf("config.json: process.cwd %q is not an absolute path", p.Cwd)
-	case len(p.Args) == 0:
-		return errors.New("config.json: process.args is empty")
-	case p.SelinuxLabel != "" && !selinux.GetEnabled():
+// checkHost refuses what this host cannot do and libcontainer would find out
+// too late.
+func checkHost(p *specs.Process) error {
+	if p.SelinuxLabel != "" && !selinux.GetEnabled() {
 		return fmt.Errorf("config.json: process.selinuxLabel %q on a host without SELinux", p.SelinuxLabel)
 	}
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"blackhole/bundle"
 	"blackhole/internal/atomicfile"
 	"blackhole/internal/cleanup"
 )
@@ -74,11 +75,11 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 	if o.Bundle, err = filepath.Abs(o.Bundle); err != nil {
 		return nil, err
 	}
-	spec, err := loadSpec(o.Bundle)
+	spec, err := bundle.Load(o.Bundle)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkProcess(spec.Process); err != nil {
+	if err := checkHost(spec.Process); err != nil {
 		return nil, err
 	}
 	if err := checkTerminal(spec.Process.Terminal, io != nil, o.ConsoleSocket); err != nil {

@@ -69,7 +69,7 @@ func newRecordData(config *configs.Config) (recordData, error) {
 	d := recordData{CgroupPaths: map[string]string{}}
 	d.Bundle, d.Annotations = utils.Annotations(config.Labels)
 	cg := *config.Cgroups
-	cg.Resources = &cgroups.Resources{} // v1 wants one; the limits do not matter for removal
+	cg.Resources = &cgroups.Resources{} // the limits do not matter for removal, but v1 wants some
 	d.Cgroup = &cg
 	for controller, path := range m.GetPaths() {
 		d.CgroupPaths[controller] = path
@@ -183,6 +183,9 @@ func (rec *record) read() error {
 		// A creation was killed before it had written all of it, and nothing
 		// is made before that.
 		rec.recordData = recordData{}
+	}
+	if rec.Cgroup != nil && rec.Cgroup.Resources == nil {
+		rec.Cgroup.Resources = &cgroups.Resources{} // the empty one is not saved
 	}
 	return nil
 }
