@@ -16,7 +16,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 		return args
 	}
 	command := app.Command(args[at])
-	if command == nil || command.SkipFlagParsing || keepsOrder[command.Name] {
+	if command == nil || command.SkipFlagParsing || keepsOrder(command.Name) {
 		return args
 	}
 	var flags, rest []string
@@ -40,9 +40,9 @@ func flagsFirst(app *cli.App, args []string) []string {
 	return slices.Concat(args[:at+1], flags, rest, words)
 }
 
-// keepsOrder holds the commands whose arguments are a program with flags of
+// keepsOrder tells of a command whose arguments are a program with flags of
 // its own.
-var keepsOrder = map[string]bool{"exec": true}
+func keepsOrder(command string) bool { return command == "exec" }
 
 // commandIndex finds the first argument that is neither a global flag nor the
 // value of one.

@@ -1,0 +1,113 @@
+package walls
+
+// module is this project's import path.
+const module = "blackhole"
+
+// Import paths of other modules' packages, or of all packages below one.
+const (
+	libcontainer = "github.com/opencontainers/runc"
+	cgroups      = "github.com/opencontainers/cgroups"
+	specsGo      = "github.com/opencontainers/runtime-spec/specs-go"
+	libseccomp   = "github.com/seccomp/libseccomp-golang"
+	netlink      = "github.com/vishvananda/netlink"
+	netns        = "github.com/vishvananda/netns"
+	yaml         = "go.yaml.in/yaml/v4"
+	cli          = "github.com/urfave/cli/v2"
+	logrus       = "github.com/sirupsen/logrus"
+	moby         = "github.com/moby/sys"
+	xsys         = "golang.org/x/sys"
+	anything     = "*"
+)
+
+// wall is what the packages of one folder, and of those below without a wall of
+// their own, may import beyond the standard library.
+type wall struct {
+	folder string   // "." is package main: flags and one call
+	ours   []string // of this project's folders, with what is below them
+	others []string // of other modules
+}
+
+// walls is the drawing of docs/ARCHITECTURE.md. The three that matter most: spec
+// and runtime do not know each other, the bundle on disk stands between them;
+// libcontainer stays inside runtime, netlink inside hooks, yaml inside spec;
+// nothing imports a command.
+func walls() []wall {
+	return []wall{
+		{
+			folder: ".",
+			ours:   []string{"supervisor", "spec", "bundle", "runtime", "hooks", "internal"},
+			others: []string{cli, logrus, specsGo, xsys},
+		},
+		{
+			folder: "supervisor",
+			ours:   []string{"supervisor", "spec", "bundle", "runtime", "internal"},
+			others: []string{"github.com/VictoriaMetrics/metrics", logrus, specsGo, xsys},
+		},
+		{
+			folder: "runtime",
+			ours:   []string{"runtime", "bundle", "internal"},
+			others: []string{
+				libcontainer, cgroups, specsGo, logrus, moby, xsys,
+				"github.com/containerd/console", "github.com/opencontainers/selinux",
+			},
+		},
+		{
+			folder: "hooks",
+			ours:   []string{"hooks", "internal"},
+			others: []string{netlink, netns, specsGo, xsys, "github.com/google/nftables"},
+		},
+		{
+			// What spec writes into a bundle and the hooks read from it: no netlink.
+			folder: "hooks/params",
+			ours:   []string{"internal"},
+		},
+		{
+			folder: "bundle",
+			ours:   []string{"bundle", "internal"},
+			others: []string{specsGo},
+		},
+		{
+			folder: "spec",
+			ours:   []string{"spec", "seccomp-profiles", "hooks/params", "internal"},
+			others: []string{yaml, specsGo, moby, xsys},
+		},
+		{
+			folder: "seccomp-profiles",
+			ours:   []string{"internal"},
+			others: []string{libseccomp, specsGo, xsys},
+		},
+		{
+			// Leaves: they know nothing of services and containers, nor of each other.
+			folder: "internal",
+			others: []string{xsys},
+		},
+		{
+			// The containerd shim, a program of its own.
+			folder: "cmd",
+			ours:   []string{"cmd", "runtime", "bundle", "internal"},
+			others: []string{anything},
+		},
+		{folder: "benchmarks", ours: []string{"runtime", "bundle", "internal"}, others: []string{anything}},
+		{folder: "tests", ours: []string{"tests"}, others: []string{anything}},
+	}
+}
+
+// commands are what no package imports.
+func commands() []string { return []string{".", "cmd", "tests", "benchmarks"} }
+
+// heavy are packages of the standard library that no package of ours may import
+// where create and start go through it: each adds work at the start of a
+// program that starts several times for a container.
+func heavy() []string {
+	return []string{"regexp", "text/template", "html/template", "net/http", "crypto/tls", "encoding/xml", "encoding/gob"}
+}
+
+// startModules are the modules in the binary beyond libcontainer's own, with the
+// reason that each may be there.
+func startModules() map[string]string {
+	return map[string]string{
+		"github.com/urfave/cli/v2":  "the commands' flags; with urfave_cli_no_docs",
+		"github.com/xrash/smetrics": "urfave/cli's",
+		"go.yaml.in/yaml/v4":        "the configuration",
+	}
+}
