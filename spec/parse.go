@@ -32,6 +32,7 @@ func Load(paths []string) (*Config, error) {
 		data, err := readFile(path)
 		if err != nil {
 			faults = append(faults, Fault{Place: Place{File: path}, Message: "cannot read the configuration: " + err.Error()})
+			continue
 		}
 		sources = append(sources, Source{path, data})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -14,8 +15,6 @@ type unit struct {
 	factor uint64
 }
 
-// In the order in which String tries them: the largest that divides the value
-// without a rest wins.
 func binaryUnits() []unit {
 	return []unit{{"T", 1 << 40}, {"G", 1 << 30}, {"M", 1 << 20}, {"K", 1 << 10}}
 }
@@ -71,11 +70,7 @@ func (r *Rate) UnmarshalText(text []byte) error {
 
 // String is the shortest exact form: 10M, 200MB, 100mbit, 1234.
 func (r Rate) String() string {
-	shortest := formatAmount(int64(r), binaryUnits(), bitUnits())
-	if s := Size(r).String(); len(s) < len(shortest) {
-		shortest = s
-	}
-	return shortest
+	return formatAmount(int64(r), binaryUnits(), bitUnits(), decimalUnits())
 }
 
 // MarshalText is String.
@@ -179,17 +174,21 @@ func scale(number string, factor uint64) (int64, error) {
 	return int64(total), nil
 }
 
+// formatAmount is the shortest form with a unit that is exact, and the first of
+// several; without a unit where none divides n.
 func formatAmount(n int64, units ...[]unit) string {
+	shortest := ""
 	if n > 0 {
-		for _, list := range units {
-			for _, u := range list {
-				if uint64(n)%u.factor == 0 {
-					return strconv.FormatUint(uint64(n)/u.factor, 10) + u.suffix
-				}
+		for _, u := range slices.Concat(units...) {
+			if uint64(n)%u.factor != 0 {
+				continue
+			}
+			if s := strconv.FormatUint(uint64(n)/u.factor, 10) + u.suffix; shortest == "" || len(s) < len(shortest) {
+				shortest = s
 			}
 		}
 	}
-	return strconv.FormatInt(n, 10)
+	return or(shortest, strconv.FormatInt(n, 10))
 }
 
 // bad is the one form of "this value is not that kind of thing".
