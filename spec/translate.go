@@ -88,9 +88,6 @@ func (t *translator) translate(o Options) (err error) {
 		return fmt.Errorf("cgroup.version is 2, but %s is not a cgroup v2 hierarchy", t.root)
 	}
 	rootfs := t.rootfs()
-	if !path.IsAbs(rootfs) {
-		return fmt.Errorf("rootfs %q is neither \"host\" nor an absolute path", rootfs)
-	}
 	if t.user, err = t.host.User(rootfs, value(t.service.Security.User), value(t.service.Security.Group)); err != nil {
 		return err
 	}
