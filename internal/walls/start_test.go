@@ -26,7 +26,7 @@ func TestStartPath(t *testing.T) {
 		t.Fatalf("libcontainer's modules not found: %v", given)
 	}
 	found := map[string]string{}
-	for _, dep := range all[module].Deps {
+	for _, dep := range append(slices.Clone(all[module].Deps), module) {
 		if m := moduleOf(all, dep); m != "" && m != module && !given[m] {
 			found[m] = dep
 		}
