@@ -188,22 +188,6 @@ func readonlyPaths() []string {
 	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 }
 
-// clean makes the path of a setting absolute and clean, and refuses what no
-// service can have of its own.
-func clean(key, written string) (string, error) {
-	if !path.IsAbs(written) {
-		return "", fmt.Errorf("%s: %q is not an absolute path", key, written)
-	}
-	cleaned := path.Clean(written)
-	if cleaned == "/" {
-		return "", fmt.Errorf("%s: / is the service's root file system itself: name the folders below it", key)
-	}
-	if cleaned == "/proc" || strings.HasPrefix(cleaned, "/proc/") {
-		return "", fmt.Errorf("%s: %s is the host's; a service has a /proc of its own", key, cleaned)
-	}
-	return cleaned, nil
-}
-
 // errLinkLoop is ELOOP.
 var errLinkLoop = errors.New("too many levels of symbolic links")
 

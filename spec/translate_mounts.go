@@ -163,10 +163,7 @@ func (t *translator) tmpfs(at string, size int64) specs.Mount {
 // written mounts what the configuration lists under filesystem.
 func (t *translator) written(m *mounts) error {
 	for _, written := range t.service.Filesystem.ReadOnly {
-		at, err := clean("filesystem.read_only", written)
-		if err != nil {
-			return err
-		}
+		at := path.Clean(written)
 		mode, err := t.modeOf(at)
 		if err != nil {
 			return fmt.Errorf("filesystem.read_only: %w", err)
@@ -178,10 +175,7 @@ func (t *translator) written(m *mounts) error {
 		}
 	}
 	for _, written := range t.service.Filesystem.Writable {
-		at, err := clean("filesystem.writable", written)
-		if err != nil {
-			return err
-		}
+		at := path.Clean(written)
 		source, err := resolve(t.host, at) // a link that points nowhere yet is made to point to a folder
 		if err != nil {
 			return fmt.Errorf("filesystem.writable: %w", err)
@@ -192,10 +186,7 @@ func (t *translator) written(m *mounts) error {
 		m.bind(at, writable())
 	}
 	for _, folder := range t.service.Filesystem.Tmpfs {
-		at, err := clean("filesystem.tmpfs", value(folder.Path))
-		if err != nil {
-			return err
-		}
+		at := path.Clean(value(folder.Path))
 		size := int64(value(folder.Size))
 		if size == 0 {
 			size = defaultTmpfsSize // 0 would be no limit, tmpfs(5)
