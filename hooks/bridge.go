@@ -66,7 +66,7 @@ func findBridge(h *netlink.Handle, name string, subnet netip.Prefix) (bridge, er
 // makeBridge makes a bridge, or finishes one. Its IPv4 address comes last: with
 // it the bridge counts as ready.
 //
-//	ip link add NAME address 02:62:… group 1651271787 type bridge
+//	ip link add NAME address 02:62:… group 1651272555 type bridge
 //	ip addr add fd…:FIRST/64 dev NAME nodad
 //	ip link set NAME up
 //	ip addr add FIRST/BITS dev NAME

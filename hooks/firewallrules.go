@@ -38,8 +38,15 @@ type ip struct {
 	length       uint32 // of an address, bytes
 	subnet       netip.Prefix
 	loopback     netip.Prefix
-	familyOfNAT  uint32
 	registersFor uint32 // an address
+}
+
+// versions are IPv4 and IPv6.
+func versions(bridge string, subnet netip.Prefix) []ip {
+	return []ip{
+		{"4", unix.NFPROTO_IPV4, 12, 16, 4, subnet, netip.MustParsePrefix("127.0.0.0/8"), 1},
+		{"6", unix.NFPROTO_IPV6, 8, 24, 16, prefix6(bridge), netip.MustParsePrefix("::1/128"), 4},
+	}
 }
 
 // addRules fills a new table. In the language of nft(8), with BRIDGE and SUBNET:
@@ -49,12 +56,13 @@ type ip struct {
 //	chain arriving { type nat hook prerouting priority dstnat;
 //	    fib daddr type local jump published }
 //	chain local { type nat hook output priority dstnat;
+//	    ip6 daddr ::1 return
 //	    fib daddr type local jump published }
 //	chain published {
 //	    dnat ip to ip daddr . meta l4proto . th dport map @at4
 //	    dnat ip to meta l4proto . th dport map @ports4 }
 //	chain leaving { type nat hook postrouting priority srcnat;
-//	    oifname BRIDGE ip saddr 127.0.0.0/8 masquerade
+//	    oifname BRIDGE ct status dnat fib saddr type local masquerade
 //	    oifname BRIDGE ip saddr SUBNET ct status dnat masquerade
 //	    oifname != BRIDGE ip saddr @masqueraded4 masquerade }
 //	chain crossing { type filter hook forward priority filter;
@@ -65,10 +73,14 @@ type ip struct {
 //	    ip daddr @masqueraded4 drop }
 //
 // and the same for IPv6. The guard keeps services from the host's own loopback,
-// which route_localnet opens. Of the masquerade rules the first is for published
-// ports on 127.0.0.1, the second for a service that reaches another (or itself)
-// by a published port: the answer must come back through the host. The last
-// chain keeps other hosts from what is not published.
+// which route_localnet opens. Of the masquerade rules the first is for the host's
+// own clients of published ports: one at 127.0.0.1 could not be answered, nor
+// one at an IPv6 address where services have no route for it. The second is for
+// a service that reaches another (or itself) by a published port: the answer
+// must come back through the host. The last chain keeps other hosts from what
+// is not published. A published port is not on ::1, whose packets the kernel
+// lets go nowhere: so it is refused there, and clients of "localhost" go on to
+// 127.0.0.1 at once.
 func addRules(conn *nftables.Conn, table *nftables.Table, bridge string, subnet netip.Prefix, sets map[string]*nftables.Set) error {
 	for _, name := range []string{"masqueraded4", "masqueraded6", "ports4", "ports6", "at4", "at6"} {
 		if err := conn.AddSet(sets[name], nil); err != nil {
@@ -93,23 +105,23 @@ func addRules(conn *nftables.Conn, table *nftables.Table, bridge string, subnet 
 	}
 	set := func(name, version string) *nftables.Set { return sets[name+version] }
 
+	six := versions(bridge, subnet)[1]
+	rule(local, six.is(), six.in(six.destination, six.loopback), verdict(expr.VerdictReturn, ""))
 	for _, c := range []*nftables.Chain{arriving, local} {
-		rule(c, toThisHost(), verdict(expr.VerdictJump, published.Name))
+		rule(c, ofThisHost(expr.Fib{FlagDADDR: true}), verdict(expr.VerdictJump, published.Name))
 	}
+	rule(leaving, interfaceIs(expr.MetaKeyOIFNAME, expr.CmpOpEq, bridge), connection(expr.CtKeySTATUS, dnatted),
+		ofThisHost(expr.Fib{FlagSADDR: true}), masquerade())
 	rule(crossing, interfaceIs(expr.MetaKeyIIFNAME, expr.CmpOpEq, bridge), verdict(expr.VerdictAccept, ""))
 	rule(crossing, interfaceIs(expr.MetaKeyOIFNAME, expr.CmpOpNeq, bridge), verdict(expr.VerdictAccept, ""))
 	rule(crossing, connection(expr.CtKeySTATE, expr.CtStateBitESTABLISHED|expr.CtStateBitRELATED), verdict(expr.VerdictAccept, ""))
 	rule(crossing, connection(expr.CtKeySTATUS, dnatted), verdict(expr.VerdictAccept, ""))
-	for _, v := range []ip{
-		{"4", unix.NFPROTO_IPV4, 12, 16, 4, subnet, netip.MustParsePrefix("127.0.0.0/8"), unix.NFPROTO_IPV4, 1},
-		{"6", unix.NFPROTO_IPV6, 8, 24, 16, prefix6(bridge), netip.MustParsePrefix("::1/128"), unix.NFPROTO_IPV6, 4},
-	} {
+	for _, v := range versions(bridge, subnet) {
 		in, out := interfaceIs(expr.MetaKeyIIFNAME, expr.CmpOpEq, bridge), interfaceIs(expr.MetaKeyOIFNAME, expr.CmpOpEq, bridge)
 		notOut := interfaceIs(expr.MetaKeyOIFNAME, expr.CmpOpNeq, bridge)
 		rule(guard, in, v.is(), v.in(v.destination, v.loopback), verdict(expr.VerdictDrop, ""))
 		rule(published, v.is(), v.translate(true, set("at", v.version)))
 		rule(published, v.is(), v.translate(false, set("ports", v.version)))
-		rule(leaving, out, v.is(), v.in(v.source, v.loopback), masquerade())
 		rule(leaving, out, v.is(), v.in(v.source, v.subnet), connection(expr.CtKeySTATUS, dnatted), masquerade())
 		rule(leaving, notOut, v.is(), v.within(v.source, set("masqueraded", v.version)), masquerade())
 		rule(crossing, v.is(), v.within(v.destination, set("masqueraded", v.version)), verdict(expr.VerdictDrop, ""))
@@ -126,9 +138,11 @@ func interfaceIs(key expr.MetaKey, op expr.CmpOp, name string) []expr.Any {
 	return []expr.Any{&expr.Meta{Key: key, Register: register}, &expr.Cmp{Op: op, Register: register, Data: data}}
 }
 
-func toThisHost() []expr.Any {
+// ofThisHost matches when the address that the flag names is one of the host.
+func ofThisHost(flag expr.Fib) []expr.Any {
+	flag.Register, flag.ResultADDRTYPE = register, true
 	return []expr.Any{
-		&expr.Fib{Register: register, FlagDADDR: true, ResultADDRTYPE: true},
+		&flag,
 		&expr.Cmp{Op: expr.CmpOpEq, Register: register, Data: binaryutil.NativeEndian.PutUint32(unix.RTN_LOCAL)},
 	}
 }
@@ -186,6 +200,6 @@ func (v ip) translate(withAddress bool, set *nftables.Set) []expr.Any {
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: key},
 		&expr.Payload{DestRegister: key + 1, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}, // destination port, TCP and UDP
 		&expr.Lookup{SourceRegister: register, DestRegister: register, IsDestRegSet: true, SetName: set.Name, SetID: set.ID},
-		&expr.NAT{Type: expr.NATTypeDestNAT, Family: v.familyOfNAT, RegAddrMin: register, RegProtoMin: register + v.registersFor},
+		&expr.NAT{Type: expr.NATTypeDestNAT, Family: uint32(v.protocol), RegAddrMin: register, RegProtoMin: register + v.registersFor},
 	)
 }

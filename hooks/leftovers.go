@@ -7,6 +7,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/vishvananda/netlink"
+
+	"blackhole/hooks/params"
 )
 
 // Leftover is the network of a container that does not run any more, or a part

@@ -10,7 +10,7 @@ import (
 
 // linkGroup marks every link that this package makes. The kernel sets it in the
 // same message that makes the link, so a hook that is killed right after leaves
-// nothing that cannot be recognised; `ip link show group 1651271787` lists them.
+// nothing that cannot be recognised; `ip link show group 1651272555` lists them.
 const linkGroup = 0x626c6b6b
 
 // aliasPrefix starts the alias (`ip link` shows it) of a container's links; the

@@ -11,7 +11,7 @@ import (
 // makeIFB makes an intermediate functional block device; not by its module's
 // own ifb0 and ifb1, which are everybody's.
 //
-//	ip link add NAME group 1651271787 type ifb
+//	ip link add NAME group 1651272555 type ifb
 func makeIFB(h *netlink.Handle, name string, mtu int) (netlink.Link, error) {
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.Group, attrs.MTU = name, linkGroup, mtu

@@ -30,8 +30,10 @@ func loopbackUp(inside *netlink.Handle) error {
 
 // plugIn makes the container's veth pair, with the addresses of its entry.
 //
-//	ip link add HOSTEND group 1651271787 master BRIDGE type veth peer name eth0 netns NAME
-//	ip link set HOSTEND alias "blackhole ID" up
+//	ip link add HOSTEND group 1651272555 master BRIDGE type veth peer name eth0 netns NAME
+//	ip link set HOSTEND alias "blackhole ID"
+//	bridge link set dev HOSTEND hairpin on
+//	ip link set HOSTEND up
 //	ip -n NAME addr add ADDRESS/BITS dev eth0
 //	ip -n NAME link set eth0 up
 //	ip -n NAME route add default via GATEWAY
@@ -59,6 +61,14 @@ func (e *entry) plugIn(k *kernel, namespace *os.File, br bridge) (err error) {
 	}
 	if err := quiet(attrs.Name); err != nil {
 		return err
+	}
+	if len(e.Ports) > 0 {
+		// For a service that uses a port of its own by the host's address:
+		// where bridged packets pass the firewall (br_netfilter), the answer
+		// to the translation goes out where the packet came in.
+		if err := k.host.LinkSetHairpin(pair, true); err != nil {
+			return fmt.Errorf("cannot let interface %s send back what it sends: %w", attrs.Name, err)
+		}
 	}
 	if err := k.host.LinkSetUp(pair); err != nil {
 		return fmt.Errorf("cannot start interface %s: %w", attrs.Name, err)

@@ -1,0 +1,5 @@
+package hooks
+
+const dieEnv = "HOOKS_TEST_DIE"
+
+func runAndDie() {}
