@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("HOOKS_TEST_INSIDE") != "" {
 		if os.Getenv(dieEnv) != "" {
 			runAndDie()
+			return
 		}
 		os.Exit(m.Run())
 	}

@@ -154,3 +154,75 @@ func (h *testHost) background(command string) {
 	h.t.Helper()
 	start(h.t, command)
 }
+
+func TestMasqueradeAndIsolation(t *testing.T) {
+	h := newHost(t)
+	out := h.outside()
+	h.serve(out, "tcp", 7)
+	routed := isolated()
+	routed.Masquerade = false
+	web, plain := h.up("web", isolated()), h.up("plain", routed)
+	h.serve(web, "tcp", 80)
+	h.serve(plain, "tcp", 80)
+	h.background(fmt.Sprintf("env %s='serve tcp 22 host' /proc/%d/exe", doEnv, os.Getpid()))
+
+	if got := h.inside(web, ask("tcp", "192.0.2.9:7")); strings.TrimSpace(got) != "outside 192.0.2.1" {
+		t.Errorf("out of a masqueraded service: %q, want outside to see the host", got)
+	}
+	if got := h.inside(plain, ask("tcp", "192.0.2.9:7")); !strings.Contains(got, "timeout") {
+		t.Errorf("out of a service without masquerade, to a host with no route back: %q", got)
+	}
+	// The outside host takes this host for a router into the subnet.
+	h.inside(out, "ip route add 10.88.0.0/16 via 192.0.2.1; ip route add default via fd99::1")
+	if got := h.inside(out, ask("tcp", h.entry("web").Address.String()+":80")); !strings.Contains(got, "timeout") {
+		t.Errorf("a port that is not published, from outside: %q", got)
+	}
+	if got := h.inside(out, ask("tcp", h.entry("plain").Address.String()+":80")); strings.TrimSpace(got) != "plain 192.0.2.9" {
+		t.Errorf("a service that is routed, from outside: %q", got)
+	}
+	// Nor does the open route to 127.0.0.0/8 let services at the host's loopback.
+	h.inside(web, "ip route add 127.5.0.0/16 via "+h.entry("web").Gateway.String()+"; echo 1 >/proc/sys/net/ipv4/conf/eth0/route_localnet; ip addr del 127.0.0.1/8 dev lo")
+	if got := h.inside(web, ask("tcp", "127.5.0.1:22")); !strings.Contains(got, "timeout") {
+		t.Errorf("the host's loopback, from a service: %q", got)
+	}
+}
+
+// Somebody restarts the host's firewall, which begins with "flush ruleset".
+func TestFlushedRules(t *testing.T) {
+	h := newHost(t)
+	p := isolated()
+	p.Ports = published("8080:80/tcp")
+	web := h.up("web", p)
+	h.serve(web, "tcp", 80)
+	h.run("nft flush ruleset")
+	h.up("other", isolated())
+	if got := h.run(ask("tcp", "127.0.0.1:8080")); !strings.HasPrefix(got, "web ") {
+		t.Errorf("the port after a flush and another service's start: %q", got)
+	}
+	h.run("nft flush ruleset")
+	for _, id := range []string{"web", "other"} {
+		if err := h.Down(id); err != nil {
+			t.Error(err)
+		}
+	}
+	h.nothingLeft()
+}
+
+// A client that sends before the port is published reaches it afterwards.
+func TestEarlierConversation(t *testing.T) {
+	h := newHost(t)
+	out := h.outside()
+	knock := "for i in 1 2 3; do " + "echo x | socat -u - UDP4-SENDTO:192.0.2.1:5353,bind=192.0.2.9:999; done"
+	h.run("nft add table ip watch; nft add chain ip watch c '{type filter hook prerouting priority 0;}'; nft add rule ip watch c ct state new accept") // or nothing tracks connections yet
+	h.inside(out, knock)
+	p := isolated()
+	p.Ports = published("5353:53/udp")
+	web := h.up("web", p)
+	h.background(inside(web, "exec socat -u UDP4-RECVFROM:53,fork OPEN:"+web.Bundle+"/got,creat,append"))
+	time.Sleep(200 * time.Millisecond)
+	h.inside(out, knock)
+	time.Sleep(200 * time.Millisecond)
+	if got, _ := os.ReadFile(web.Bundle + "/got"); !strings.Contains(string(got), "x") {
+		t.Error("what an earlier client sends does not arrive")
+	}
+}
