@@ -54,6 +54,9 @@ func (h *checkHost) CPUs() ([]int, error) {
 }
 
 func (h *checkHost) User(rootfs, user, group string) (User, error) {
+	if _, ok := h.files[rootfs]; rootfs != "/" && !ok {
+		return User{}, fmt.Errorf("cannot find user %q: %s is not there", user, rootfs)
+	}
 	if h.noGroup && group != "" {
 		return User{}, fmt.Errorf("cannot find group %q", group)
 	}
