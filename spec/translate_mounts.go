@@ -193,11 +193,7 @@ func (t *translator) written(m *mounts) error {
 
 // modeOf is the mode of what is at a path of the host, links followed.
 func (t *translator) modeOf(at string) (fs.FileMode, error) {
-	resolved, err := resolve(t.host, at)
-	if err != nil {
-		return 0, err
-	}
-	file, err := t.host.Stat(resolved)
+	file, err := lookup(t.host, "/", at)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("%s does not exist", at)
 	}
