@@ -13,7 +13,7 @@ PREFIX    ?= /usr/local
 BATS      ?= tests/bats
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats bench install clean
+.PHONY: help build run test test-unit test-bats lint guest bench install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -36,6 +36,12 @@ test-unit: ## unit and golden tests
 test-bats: build ## the built binary as its user runs it; BATS=FILE for a part
 	@tests/need bats busybox-static runc crun jq nginx redis-server redis-tools curl
 	BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(BATS)
+
+lint: ## read the sources: gofmt, go vet, shellcheck, golangci-lint
+	@GO=$(GO) TAGS="$(TAGS)" tests/lint
+
+guest: build ## CMD='…' in a virtual machine with cgroup v2; tests/guest/run has more options
+	@tests/guest/run -- bash -c "$$CMD"
 
 bench: build ## times beside runc and crun, in one run
 	@tests/need runc crun busybox-static jq

@@ -113,7 +113,7 @@ func noCommand(c *cli.Context) error {
 	// not what was meant.
 	if near := cli.SuggestCommand(c.App.Commands, name); near != "" {
 		if _, meant, ok := strings.Cut(near, `"`); ok && meant[0] == name[0] {
-			hint = "did you mean " + strings.TrimSuffix(meant, `"?`) + "?"
+			hint = `did you mean "` + strings.TrimSuffix(meant, `"?`) + `"?`
 		}
 	}
 	return fmt.Errorf("unknown command %q; %s", name, hint)

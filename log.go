@@ -15,25 +15,25 @@ import (
 // setUpLog directs the log, which libcontainer writes as well. A person at a
 // terminal gets plain lines; a file gets runc's formats, which engines read.
 func setUpLog(c *cli.Context) error {
-	if c.Bool("debug") {
-		logrus.SetLevel(logrus.DebugLevel)
-	}
-	switch format := c.String("log-format"); format {
-	case "json":
-		logrus.SetFormatter(&logrus.JSONFormatter{})
-	case "", "text":
-		if c.String("log") == "" && !c.Bool("debug") {
-			logrus.SetFormatter(plain{})
-		}
-	default:
+	format, path := c.String("log-format"), c.String("log")
+	if format != "" && format != "text" && format != "json" {
 		return fmt.Errorf("cannot use --log-format %q: it is text or json", format)
 	}
-	if path := c.String("log"); path != "" {
+	if path != "" {
 		f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND|os.O_SYNC, 0o644)
 		if err != nil {
 			return fmt.Errorf("cannot log: %w", err)
 		}
 		logrus.SetOutput(f)
+	}
+	if c.Bool("debug") {
+		logrus.SetLevel(logrus.DebugLevel)
+	}
+	switch {
+	case format == "json":
+		logrus.SetFormatter(&logrus.JSONFormatter{})
+	case path != "" || c.Bool("debug"):
+		logrus.SetFormatter(&logrus.TextFormatter{})
 	}
 	return nil
 }
@@ -44,6 +44,12 @@ type plain struct{}
 
 func (plain) Format(e *logrus.Entry) ([]byte, error) {
 	message := strings.TrimSpace(e.Message)
+	switch message {
+	case "unable to get oom kill count", "unable to terminate initProcess":
+		// Libcontainer says so of a container that failed to start, beside the
+		// error that tells why.
+		return nil, nil
+	}
 	if e.Level > logrus.ErrorLevel {
 		message = e.Level.String() + ": " + message
 	}

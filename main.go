@@ -5,6 +5,7 @@ package main
 import (
 	"os"
 
+	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 )
 
@@ -15,6 +16,7 @@ var (
 )
 
 func main() {
+	logrus.SetFormatter(plain{}) // until the flags are read
 	app := newApp()
 	os.Exit(exitCode(app.Run(flagsFirst(app, os.Args))))
 }

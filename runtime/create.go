@@ -98,11 +98,17 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 		return nil, err
 	}
 
-	var undo cleanup.Stack
-	defer func() {
+	var (
+		undo cleanup.Stack
+		lock *rootLock
+		rec  *record
+	)
+	defer func() { // the locks are held until all is undone
 		if err != nil {
 			r.warn(undo.Run())
 		}
+		rec.unlock()
+		lock.unlock()
 	}()
 	closers, err := connect(process, spec.Process, o, io, config)
 	defer closeAll(&closers)
@@ -110,22 +116,20 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 		return nil, err
 	}
 
-	lock, err := r.lockRoot()
+	lock, err = r.lockRoot()
 	if err != nil {
 		return nil, err
 	}
-	defer lock.unlock()
 	undo.Add(lock.removeMade)
 	data, err := newRecordData(config)
 	if err != nil {
 		return nil, err
 	}
 	delete(config.Hooks, configs.Poststop) // ours to run, from the record
-	rec, err := r.newRecord(o.ID, data)
+	rec, err = r.newRecord(o.ID, data)
 	if err != nil {
 		return nil, err
 	}
-	defer rec.unlock()
 	undo.Add(func() error {
 		if rec.destroying {
 			return nil // removed with the container, or kept to try again

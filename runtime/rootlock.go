@@ -52,7 +52,11 @@ func (l *rootLock) removeMade() error {
 	return nil
 }
 
-func (l *rootLock) unlock() { l.f.Close() }
+func (l *rootLock) unlock() {
+	if l != nil {
+		l.f.Close()
+	}
+}
 
 // alone runs f if no container is being created. A lock that is already held
 // by the caller is turned into one of its own; nil takes one.

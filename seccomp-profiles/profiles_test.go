@@ -162,7 +162,7 @@ func TestLoadPath(t *testing.T) {
 	}
 	for _, test := range []struct{ in, out string }{
 		{"", `cannot find seccomp profile "": it is default, strict, unconfined, or the absolute path of a file`},
-		{"defualt", `cannot find seccomp profile "defualt" (did you mean "default"?): it is default, strict, unconfined, or the absolute path of a file`},
+		{"defautl", `cannot find seccomp profile "defautl" (did you mean "default"?): it is default, strict, unconfined, or the absolute path of a file`},
 		{"profile.json", `cannot find seccomp profile "profile.json": it is default, strict, unconfined, or the absolute path of a file`},
 		{"/nonexistent/p.json", "cannot read seccomp profile /nonexistent/p.json: no such file or directory"},
 		{dir, "cannot read seccomp profile PATH: not a regular file"},

@@ -87,13 +87,16 @@ func Parse(sources ...Source) (*Config, error) {
 		tree, treeFaults, ok := parseTree(source)
 		whole = whole && ok
 		faults = append(faults, treeFaults...)
-		if tree != nil {
+		if tree == nil {
+			continue
+		}
+		if len(sources) > 1 {
 			// Each file by itself, so that a fault shows though a later file replaces the value.
 			d := decoder{partial: true}
 			d.config(tree)
 			faults = append(faults, d.faults...)
-			merged = mergeNodes(merged, tree)
 		}
+		merged = mergeNodes(merged, tree)
 	}
 	d := decoder{places: map[string]Place{}}
 	c := d.config(merged)

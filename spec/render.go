@@ -193,7 +193,13 @@ func tagOf(text string) string {
 func writeJSON(b *bytes.Buffer, n *yaml.Node) error {
 	text := func(s string) error {
 		quoted, err := json.Marshal(s)
-		b.Write(quoted)
+		for _, r := range string(quoted) {
+			if printable(r) {
+				b.WriteRune(r)
+			} else {
+				fmt.Fprintf(b, `\u%04x`, r)
+			}
+		}
 		return err
 	}
 	switch {
@@ -229,4 +235,14 @@ func writeJSON(b *bytes.Buffer, n *yaml.Node) error {
 		b.WriteString(n.Value)
 	}
 	return nil
+}
+
+// printable tells what YAML takes unescaped beside JSON's own rules (YAML 1.2,
+// section 5.1): JSON lets stand what would not load again.
+func printable(r rune) bool {
+	switch {
+	case r >= 0x7f && r <= 0x9f, r == '\ufeff', r == '\ufffe', r == '\uffff':
+		return false
+	}
+	return true
 }

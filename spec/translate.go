@@ -42,9 +42,8 @@ type Translation struct {
 }
 
 // Translate says in OCI's words what a service of the configuration may use
-// and see, as design.md's and docs/ARCHITECTURE.md's table has it. It takes the
-// host's facts from h alone, so the same input gives the same result. The
-// configuration should have passed Check and CheckHost.
+// and see. It takes the host's facts from h alone, so the same input gives the
+// same result. The configuration should have passed Check and CheckHost.
 //
 // It fails for what would keep the service from starting; what the host merely
 // cannot limit is a warning.
@@ -87,7 +86,7 @@ func (t *translator) translate(o Options) (err error) {
 	if v := t.config.Isolation.Cgroup.Version; v != nil && *v == "2" && !t.v2 {
 		return fmt.Errorf("cgroup.version is 2, but %s is not a cgroup v2 hierarchy", t.root)
 	}
-	rootfs := t.rootfs()
+	rootfs := rootOf(t.service)
 	if t.user, err = t.host.User(rootfs, value(t.service.Security.User), value(t.service.Security.Group)); err != nil {
 		return err
 	}
@@ -132,17 +131,6 @@ func cgroupRoot(c Cgroup) (string, error) {
 		return "", fmt.Errorf("cgroup.root_path %s is not at or below %s, where OCI runtimes look for cgroups", root, cgroupMount)
 	}
 	return root, nil
-}
-
-// rootfs is the folder that the service's users and programs are in: / for a
-// view of the host.
-func (t *translator) rootfs() string {
-	switch written := value(t.service.Rootfs); written {
-	case "", "host":
-		return "/"
-	default:
-		return written
-	}
 }
 
 // value is what p points to, or the zero value where nothing was written.

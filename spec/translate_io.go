@@ -61,8 +61,8 @@ func (t *translator) disks() ([]Disk, error) {
 		}
 		return disks, nil
 	}
-	paths := slices.Concat([]string{t.rootfs()}, t.service.Filesystem.ReadOnly, t.service.Filesystem.Writable)
-	if program := value(t.service.Executable); program != "" && t.rootfs() == "/" {
+	paths := slices.Concat([]string{rootOf(t.service)}, t.service.Filesystem.ReadOnly, t.service.Filesystem.Writable)
+	if program := value(t.service.Executable); program != "" && rootOf(t.service) == "/" {
 		paths = append(paths, program)
 	}
 	var disks []Disk

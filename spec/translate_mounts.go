@@ -26,8 +26,6 @@ func writable() []string {
 	return []string{"rbind", "rw", "nosuid", "nodev", "rnosuid", "rnodev"}
 }
 
-const defaultTmpfsSize = 64 << 20 // bytes
-
 // mounts collects what is mounted, one mount for each destination: the later wins.
 type mounts struct {
 	links  map[string]string // in a root file system that is a view of the host's, path to target
@@ -103,7 +101,7 @@ func (t *translator) filesystem(rootfs string) error {
 	for _, mount := range kernelMounts() {
 		m.add(mount)
 	}
-	m.add(t.tmpfs("/tmp", defaultTmpfsSize))
+	m.add(t.tmpfs("/tmp", int64(builtinTmpfsSize)))
 	if view {
 		if err := t.hostView(m); err != nil {
 			return err
@@ -186,12 +184,7 @@ func (t *translator) written(m *mounts) error {
 		m.bind(at, writable())
 	}
 	for _, folder := range t.service.Filesystem.Tmpfs {
-		at := path.Clean(value(folder.Path))
-		size := int64(value(folder.Size))
-		if size == 0 {
-			size = defaultTmpfsSize // 0 would be no limit, tmpfs(5)
-		}
-		m.add(t.tmpfs(at, size))
+		m.add(t.tmpfs(path.Clean(value(folder.Path)), int64(value(folder.Size))))
 	}
 	slices.Sort(t.out.Writable)
 	t.out.Writable = slices.Compact(t.out.Writable)
@@ -200,11 +193,7 @@ func (t *translator) written(m *mounts) error {
 
 // modeOf is the mode of what is at a path of the host, links followed.
 func (t *translator) modeOf(at string) (fs.FileMode, error) {
-	resolved, err := resolve(t.host, at)
-	if err != nil {
-		return 0, err
-	}
-	file, err := t.host.Stat(resolved)
+	file, err := lookup(t.host, "/", at)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, fmt.Errorf("%s does not exist", at)
 	}

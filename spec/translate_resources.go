@@ -15,7 +15,7 @@ func (t *translator) resources() (*specs.LinuxResources, error) {
 		// urandom, tty, ptmx and the terminals).
 		Devices: []specs.LinuxDeviceCgroup{{Allow: false, Access: "rwm"}},
 	}
-	if t.v2 {
+	if t.v2 { // on v1 runtimes refuse the key
 		r.Unified = map[string]string{}
 	}
 	var err error
@@ -30,9 +30,6 @@ func (t *translator) resources() (*specs.LinuxResources, error) {
 	}
 	if limit := t.service.Resources.Pids.Limit; limit != nil {
 		r.Pids = &specs.LinuxPids{Limit: limit}
-	}
-	if len(r.Unified) == 0 {
-		r.Unified = nil // on v1 runtimes refuse the key itself
 	}
 	return r, nil
 }

@@ -113,6 +113,7 @@ func TestTranslateWarns(t *testing.T) {
 	}{
 		{lacking(2, "cpu.max.burst"), "resources: {cpu: {quota: 1, burst: 10ms}}", "cpu.burst: 10ms is not set: this kernel has no cpu.max.burst", `"burst"`},
 		{lacking(1, "cpu.cfs_burst_us"), "resources: {cpu: {quota: 1, burst: 10ms}}", "no cpu.cfs_burst_us", `"burst"`},
+		{lacking(2), "resources: {cpu: {burst: 10ms}}", "cpu.burst: 10ms is not set: without cpu.quota there is nothing to save up", `"burst"`},
 		{lacking(2, "memory.swap.max"), "resources: {memory: {limit: 1M, swap: 1M}}", "memory.swap: 1048576 is not set: this kernel does not count swap", `"swap"`},
 		{lacking(1, "memory.memsw.limit_in_bytes"), "resources: {memory: {limit: 1M, swap: 0}}", "memory.swap: 0 is not set", `"swap"`},
 		{lacking(1), "resources: {memory: {swap: 1M}}", "only together with memory.limit", `"swap"`},

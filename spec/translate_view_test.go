@@ -94,6 +94,11 @@ func TestResolvConf(t *testing.T) {
 	delete(h.files, upstream)
 	_, mounts = seen(t, h, "")
 	needs(t, mounts, "/etc/resolv.conf", stub, "ro")
+	h = newHost(2)
+	h.link("/etc/resolv.conf", "/run/dnsmasq.conf") // another resolver's
+	h.files["/run/dnsmasq.conf"] = File{Mode: 0o644}
+	_, mounts = seen(t, h, "")
+	needs(t, mounts, "/etc/resolv.conf", "/run/dnsmasq.conf", "ro")
 	h.files["/etc/resolv.conf"] = File{Mode: 0o644}
 	_, mounts = seen(t, h, "")
 	needs(t, mounts, "/etc/resolv.conf", "/etc/resolv.conf", "ro")

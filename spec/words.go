@@ -18,7 +18,7 @@ import (
 // says of it.
 type word struct {
 	check   func(string) error
-	pattern string   // of the schema, in the dialect of ECMA 262
+	pattern string   // of the schema, no stricter than check
 	words   []string // instead of a pattern, where they can be listed
 }
 
@@ -26,7 +26,7 @@ type word struct {
 func wordOf(name string) word {
 	switch name {
 	case "service":
-		return word{check: checkServiceName, pattern: `^(?!\.{1,2}$)[A-Za-z0-9_+.-]+$`}
+		return word{check: checkServiceName, pattern: `^([A-Za-z0-9_+-]|\.[A-Za-z0-9_+-]|\.\.[A-Za-z0-9_+.-])[A-Za-z0-9_+.-]*$`}
 	case "path":
 		return word{check: checkPath, pattern: pathPattern}
 	case "rootfs":
@@ -34,9 +34,9 @@ func wordOf(name string) word {
 	case "mount":
 		return word{check: checkMount, pattern: pathPattern}
 	case "interface":
-		return word{check: checkInterface, pattern: `^(?!\.{1,2}$)[^/:\s]{1,15}$`}
+		return word{check: checkInterface, pattern: `^[^/:\s]{1,15}$`}
 	case "namespace":
-		return word{check: checkNamespace, pattern: `^(?!\.{1,2}$)[^/]+$|` + pathPattern}
+		return word{check: checkNamespace, pattern: `^[^/]+$|` + pathPattern}
 	case "url":
 		return word{check: checkURL, pattern: `^https?://.+`}
 	case "capability":
@@ -65,7 +65,8 @@ func checkServiceName(s string) error {
 	return nil
 }
 
-const pathPattern = `^/(?!(.*/)?\.\.(/|$))`
+// pathPattern is checkPath without lookahead, which not every validator has.
+const pathPattern = `^(/+(\.|\.?[^/.][^/]*|\.\.[^/]+))+/*$|^/+$`
 
 func checkPath(s string) error {
 	switch {

@@ -5,7 +5,7 @@ import "testing"
 func TestWord(t *testing.T) {
 	known := []string{"openat", "open", "close", "defaultAction", "write"}
 	for _, test := range []struct{ in, out string }{
-		{"opne", "open"}, // neighbours swapped
+		{"opne", "open"},    // neighbours swapped
 		{"opena", "openat"}, // as near as open, and before it
 		{"oepnat2", "openat"},
 		{"clos", "close"},

@@ -39,7 +39,7 @@ type listed struct {
 var list = sync.OnceValues(func() (map[string]*listed, error) {
 	// go test caches a pass until a file or folder changes that the test itself
 	// looked at: look at all folders.
-	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir("../..", func(_ string, d fs.DirEntry, err error) error {
 		if err == nil && d.IsDir() && (d.Name() == ".git" || d.Name() == "build") {
 			return filepath.SkipDir
 		}

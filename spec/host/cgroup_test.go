@@ -18,6 +18,9 @@ func mounted(h *Host, cgroup2 ...string) *Host {
 		return device{}, &fs.PathError{Op: "stat", Path: path, Err: fs.ErrNotExist}
 	}
 	h.statfs = func(path string) (int64, error) {
+		if !h.exists(path) {
+			return 0, &fs.PathError{Op: "statfs", Path: path, Err: fs.ErrNotExist}
+		}
 		for _, folder := range cgroup2 {
 			if within(path, folder) {
 				return unix.CGROUP2_SUPER_MAGIC, nil

@@ -46,7 +46,7 @@ func sysfs() map[string]string {
 	for link, target := range map[string]string{"sdb": "pci/sdb", "sdc1": "pci/sdc/sdc1", "gone": "pci/gone"} {
 		files["/sys/fs/btrfs/1234/devices/"+link+" -> ../../../../devices/"+target] = ""
 	}
-	files["/sys/fs/btrfs/other/devices/sda1 -> ../../../../devices/pci/sda/sda1"] = ""
+	files["/sys/fs/btrfs/0000/devices/sda1 -> ../../../../devices/pci/sda/sda1"] = ""
 	files["/sys/devices/virtual/loop0/loop/backing_file"] = "/lvm/image\n"
 	files["/sys/devices/virtual/loop1/loop/backing_file"] = "/dev/shm/image\n"
 	files["/sys/devices/virtual/loop2/loop/backing_file"] = "/lvm/image (deleted)\n"
