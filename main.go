@@ -40,6 +40,9 @@ func commands() []*cli.Command {
 		deleteCommand(),
 		runCommand(),
 		listCommand(),
+		shapeCommand(),
+		gcCommand(),
+		hookCommand(),
 	}
 }
 

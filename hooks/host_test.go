@@ -102,7 +102,7 @@ func (h *testHost) start(id string, flags uintptr) Container {
 	}
 	h.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	bundle := h.t.TempDir()
-	if err := os.WriteFile(filepath.Join(bundle, hostsName), nil, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(bundle, params.HostsFile), nil, 0o644); err != nil {
 		h.t.Fatal(err)
 	}
 	return Container{ID: id, PID: cmd.Process.Pid, Bundle: bundle}

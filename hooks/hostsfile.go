@@ -14,10 +14,6 @@ import (
 	"blackhole/hooks/params"
 )
 
-// hostsName is the file in a bundle that is the service's /etc/hosts. The hooks
-// keep it current where the bundle has one.
-const hostsName = "hosts"
-
 // writeHosts brings the hosts file of every container of the book up to date.
 func (b *book) writeHosts() error {
 	host, err := os.ReadFile("/etc/hosts")
@@ -29,7 +25,7 @@ func (b *book) writeHosts() error {
 		if e.Bundle == "" {
 			continue
 		}
-		errs = append(errs, overwrite(filepath.Join(e.Bundle, hostsName), b.hostsOf(e, host)))
+		errs = append(errs, overwrite(filepath.Join(e.Bundle, params.HostsFile), b.hostsOf(e, host)))
 	}
 	return errors.Join(errs...)
 }

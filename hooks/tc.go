@@ -6,6 +6,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
+
+	"blackhole/hooks/params"
 )
 
 // makeIFB makes an intermediate functional block device; not by its module's
@@ -29,15 +31,15 @@ var bucketHandle = netlink.MakeHandle(1, 0)
 // setBucket shapes what leaves a link, or changes how it is shaped.
 //
 //	tc qdisc replace dev LINK root handle 1: tbf rate RATE burst BURST limit QUEUE
-func setBucket(h *netlink.Handle, link netlink.Link, b bucket) error {
+func setBucket(h *netlink.Handle, link netlink.Link, b params.Bucket) error {
 	tbf := &netlink.Tbf{
 		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: link.Attrs().Index, Handle: bucketHandle, Parent: netlink.HANDLE_ROOT},
-		Rate:       b.rate,
-		Limit:      b.queue,
-		Buffer:     ticks(b.burst, b.rate),
+		Rate:       b.Rate,
+		Limit:      b.Queue,
+		Buffer:     ticks(b.Burst, b.Rate),
 	}
 	if err := h.QdiscReplace(tbf); err != nil {
-		return fmt.Errorf("cannot shape interface %s to %d bytes a second: %w", link.Attrs().Name, b.rate, lacks(err, "token bucket filter", "sch_tbf"))
+		return fmt.Errorf("cannot shape interface %s to %d bytes a second: %w", link.Attrs().Name, b.Rate, lacks(err, "token bucket filter", "sch_tbf"))
 	}
 	return nil
 }
