@@ -128,10 +128,12 @@ func inside(c Container, command string) string {
 	return fmt.Sprintf("nsenter --net=/proc/%d/ns/net sh -c '%s'", c.PID, strings.ReplaceAll(command, "'", `'\''`))
 }
 
+func command(text string) *exec.Cmd { return exec.Command("sh", "-c", text) }
+
 // start runs a shell command until the test ends.
-func start(t *testing.T, command string) {
+func start(t *testing.T, text string) {
 	t.Helper()
-	cmd := exec.Command("sh", "-c", "exec "+command)
+	cmd := command("exec " + text)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -52,7 +52,12 @@ func (b *book) hostsOf(e *entry, host []byte) string {
 	}
 	for line := range strings.Lines(string(host)) {
 		words, _, _ := strings.Cut(line, "#")
-		if fields := strings.Fields(words); len(fields) > 1 && !slices.Contains(fields[1:], "localhost") {
+		fields := strings.Fields(words)
+		if len(fields) < 2 || slices.Contains(fields[1:], "localhost") {
+			continue
+		}
+		// What the host has at its own loopback is not at the service's.
+		if a, err := netip.ParseAddr(fields[0]); err == nil && (!a.IsLoopback() || b.network(e).Mode == params.Host) {
 			text.WriteString(strings.Join(fields, "\t") + "\n")
 		}
 	}

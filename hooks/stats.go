@@ -72,7 +72,8 @@ func (n *Network) Stats(id string) (*Stats, error) {
 //
 //	tc -s qdisc show dev LINK root
 func bucketStats(index int) (*ShapingStats, error) {
-	request := nl.NewNetlinkRequest(unix.RTM_GETQDISC, 0)
+	// The kernel tells everybody that listens, and who asked only on ECHO.
+	request := nl.NewNetlinkRequest(unix.RTM_GETQDISC, unix.NLM_F_ECHO|unix.NLM_F_ACK)
 	request.AddData(&nl.TcMsg{Family: nl.FAMILY_ALL, Ifindex: int32(index), Parent: netlink.HANDLE_ROOT})
 	answers, err := request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWQDISC)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
