@@ -43,6 +43,7 @@ type entry struct {
 	Name       string       `json:"name"`                // on the network, and of the namespace
 	Namespace  namespaceID  `json:"namespace"`           // the container's
 	Named      bool         `json:"named,omitempty"`     // its name in /run/netns is ours
+	Group      uint32       `json:"group,omitempty"`     // of its links
 	Bridge     string       `json:"bridge,omitempty"`    // with what follows only in mode isolated
 	Subnet     netip.Prefix `json:"subnet,omitzero"`     //
 	Address    netip.Addr   `json:"address,omitzero"`    // IPv4

@@ -55,7 +55,7 @@ func findBridge(h *netlink.Handle, name string, subnet netip.Prefix) (bridge, er
 	switch {
 	case br.gateway.IsValid():
 		return br, nil
-	case link.Attrs().Group != linkGroup:
+	case !isOurs(link):
 		return bridge{}, fmt.Errorf("bridge %s was not made by blackhole and has no address in subnet %s", name, subnet)
 	case len(others) > 0:
 		return bridge{}, fmt.Errorf("bridge %s has address %s, not one of subnet %s: stop its services to change the subnet", name, others[0], subnet)
@@ -66,7 +66,7 @@ func findBridge(h *netlink.Handle, name string, subnet netip.Prefix) (bridge, er
 // makeBridge makes a bridge, or finishes one. Its IPv4 address comes last: with
 // it the bridge counts as ready.
 //
-//	ip link add NAME address 02:62:… group 1651272555 type bridge
+//	ip link add NAME address 02:62:… group 1651245056 type bridge
 //	ip addr add fd…:FIRST/64 dev NAME nodad
 //	ip link set NAME up
 //	ip addr add FIRST/BITS dev NAME
@@ -76,7 +76,7 @@ func makeBridge(h *netlink.Handle, name string, subnet netip.Prefix) (br bridge,
 
 	gateway := gatewayOf(subnet)
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.Group = name, linkGroup
+	attrs.Name, attrs.Group = name, bridgeGroup
 	// Without an address of its own a bridge takes the lowest of its ports',
 	// and changes it as they come and go, under its services' feet.
 	attrs.HardwareAddr = hardwareAddr(gateway)
@@ -168,7 +168,7 @@ func device(index int) string {
 // removeBridge deletes a bridge that we made, when nothing is plugged into it.
 func removeBridge(h *netlink.Handle, name string) error {
 	link, err := find(h, name)
-	if err != nil || link == nil || link.Type() != "bridge" || link.Attrs().Group != linkGroup {
+	if err != nil || link == nil || link.Type() != "bridge" || !isOurs(link) {
 		return err
 	}
 	links, err := dump(h.LinkList)

@@ -94,11 +94,11 @@ func (n *Network) Down(id string) (err error) {
 		return err
 	}
 	defer b.close()
-	e := b.Containers[id]
-	if e == nil {
-		e = &entry{ID: id}
+	if e := b.Containers[id]; e != nil {
+		return n.takeDown(b, k, e)
 	}
-	return n.takeDown(b, k, e)
+	// Somebody removed the book: what the id names is found all the same.
+	return errors.Join(n.removeStray(k, hostEnd(id)), n.takeDown(b, k, &entry{ID: id}))
 }
 
 // takeDown undoes what there is of a container's network, each part even where
@@ -114,6 +114,7 @@ func (n *Network) takeDown(b *book, k *kernel, e *entry) error {
 	if e.Bridge != "" {
 		try(e.closeFirewall())
 	}
+	try(removeGroup(e.Group))
 	try(remove(k.host, hostEnd(e.ID)))
 	try(remove(k.host, ifbName(e.ID)))
 	if e.Named {

@@ -8,11 +8,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"blackhole/hooks/params"
@@ -158,8 +158,14 @@ func (h *testHost) entry(id string) *entry {
 func (h *testHost) left() string {
 	h.t.Helper()
 	var all []string
-	if out := strings.TrimSpace(h.run("ip -br link show group " + strconv.Itoa(linkGroup))); out != "" {
-		all = append(all, "links:", out)
+	list, err := netlink.LinkList()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	for _, l := range list {
+		if isOurs(l) {
+			all = append(all, "interface "+l.Attrs().Name)
+		}
 	}
 	if out := strings.TrimSpace(h.run("nft list tables")); out != "" {
 		all = append(all, "tables:", out)

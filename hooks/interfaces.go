@@ -51,7 +51,7 @@ func (b *book) describeLinks(h *netlink.Handle, names []string, isolated bool) (
 			return nil, fmt.Errorf("interface %s is not on this host", name)
 		case link.Attrs().Flags&net.FlagLoopback != 0 || link.Type() == "bridge":
 			return nil, fmt.Errorf("interface %s is a %s, which cannot be moved", name, kind(link))
-		case link.Attrs().Group == linkGroup:
+		case isOurs(link):
 			return nil, fmt.Errorf("interface %s is part of a service's own network", name)
 		case link.Attrs().MasterIndex != 0:
 			return nil, fmt.Errorf("interface %s is part of a bridge or bond", name)

@@ -6,6 +6,7 @@ import (
 	"os"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 )
@@ -63,12 +64,29 @@ func remove(h *netlink.Handle, name string) error {
 	if err != nil || link == nil {
 		return err
 	}
-	if link.Attrs().Group != linkGroup {
+	if !isOurs(link) {
 		return nil // the name is ours only by accident
 	}
 	err = h.LinkDel(link)
 	if err != nil && !errors.Is(err, unix.ENODEV) && !errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("cannot remove interface %s: %w", name, err)
+	}
+	return nil
+}
+
+// removeGroup deletes all links of a group, for little more time than one: the
+// kernel waits once for all that may still look at them.
+//
+//	ip link del group GROUP
+func removeGroup(group uint32) error {
+	if group == 0 {
+		return nil
+	}
+	request := nl.NewNetlinkRequest(unix.RTM_DELLINK, unix.NLM_F_ACK)
+	request.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
+	request.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
+	if _, err := request.Execute(unix.NETLINK_ROUTE, 0); err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("cannot remove the interfaces of group %d: %w", group, err)
 	}
 	return nil
 }

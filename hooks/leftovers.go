@@ -39,42 +39,50 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 	}
 	defer b.close()
 	var found []Leftover
-	live := map[string]bool{} // names of links
-	busy := busyNamespaces()
+	keep := map[string]bool{} // links, by what their names have of the id
+	busy, numbers := busyNamespaces(k.host)
 	for _, e := range b.sorted() {
 		own := e.Mode == params.Isolated || e.Mode == params.None
 		if id := e.ID; !known(id) && !e.alive() && !(own && busy[e.Namespace]) {
 			found = append(found, Leftover{ID: id, What: "network of " + id, remove: func() error { return n.Down(id) }})
 		}
-		live[hostEnd(e.ID)], live[ifbName(e.ID)] = true, true // they go with their container
+		keep[linkDigest(e.ID)] = true // they go with their container
 	}
 	links, err := dump(k.host.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the host's interfaces: %w", err)
 	}
-	bridges := map[string]bool{}
 	for _, l := range links {
 		a := l.Attrs()
-		if a.Group != linkGroup || live[a.Name] {
-			continue
+		if id, ok := strings.CutPrefix(a.Alias, aliasPrefix); isOurs(l) && (numbers[a.NetNsID] || ok && known(id)) {
+			keep[digestOf(a.Name)] = true
 		}
-		if l.Type() == "bridge" {
-			bridges[a.Name] = true
-			continue
-		}
-		id := strings.TrimPrefix(a.Alias, aliasPrefix)
-		if id != "" && known(id) {
-			continue
-		}
-		found = append(found, n.strayLink(id, a.Name))
 	}
-	more, err := n.strayTables(b, bridges)
+	bridges, used, names := map[string]bool{}, map[string]bool{}, map[int]string{}
+	for _, l := range links {
+		a := l.Attrs()
+		names[a.Index] = a.Name
+		switch {
+		case !isOurs(l):
+		case l.Type() == "bridge":
+			bridges[a.Name] = true
+		case !keep[digestOf(a.Name)]:
+			found = append(found, n.strayLink(strings.TrimPrefix(a.Alias, aliasPrefix), a.Name))
+		}
+	}
+	for _, l := range links {
+		if a := l.Attrs(); isOurs(l) && a.MasterIndex != 0 && keep[digestOf(a.Name)] {
+			used[names[a.MasterIndex]] = true
+		}
+	}
+	more, err := n.strayBridges(b, bridges, used)
 	return append(found, more...), err
 }
 
+// digestOf is what a link's name has of its container's id.
+func digestOf(name string) string { return strings.TrimPrefix(strings.TrimPrefix(name, "bhv"), "bhi") }
+
 // strayLink is a link of ours that is not in the book: somebody removed that.
-// Its namespace's name goes with it, for the kernel tells which one the other
-// end is in.
 func (n *Network) strayLink(id, name string) Leftover {
 	return Leftover{ID: id, What: "interface " + name, remove: func() error {
 		k, err := dial(nil)
@@ -82,17 +90,23 @@ func (n *Network) strayLink(id, name string) Leftover {
 			return err
 		}
 		defer k.close()
-		link, err := find(k.host, name)
-		if err != nil || link == nil {
-			return err
-		}
-		var errs []error
-		names, _ := os.ReadDir(n.names())
-		for _, file := range names {
-			errs = append(errs, n.unnameOf(k.host, link.Attrs().NetNsID, file.Name()))
-		}
-		return errors.Join(append(errs, remove(k.host, name))...)
+		return n.removeStray(k, name)
 	}}
+}
+
+// removeStray removes a link of ours, if it is there, and the name of the
+// namespace that its other end is in: the kernel tells which that is.
+func (n *Network) removeStray(k *kernel, name string) error {
+	link, err := find(k.host, name)
+	if err != nil || link == nil || !isOurs(link) {
+		return err
+	}
+	var errs []error
+	names, _ := os.ReadDir(n.names())
+	for _, file := range names {
+		errs = append(errs, n.unnameOf(k.host, link.Attrs().NetNsID, file.Name()))
+	}
+	return errors.Join(append(errs, remove(k.host, name))...)
 }
 
 // unnameOf takes a namespace's name away when the namespace has a number
@@ -113,9 +127,9 @@ func (n *Network) unnameOf(h *netlink.Handle, number int, name string) error {
 	return unnameNamespace(n.names(), name, id)
 }
 
-// strayTables are the bridges and firewall tables of ours that no container of
-// the book is on.
-func (n *Network) strayTables(b *book, bridges map[string]bool) ([]Leftover, error) {
+// strayBridges are the bridges and firewall tables of ours that no container of
+// the book, and no link that is kept, is on.
+func (n *Network) strayBridges(b *book, bridges, used map[string]bool) ([]Leftover, error) {
 	conn, err := dialFirewall()
 	if err != nil {
 		return nil, err
@@ -132,7 +146,7 @@ func (n *Network) strayTables(b *book, bridges map[string]bool) ([]Leftover, err
 	}
 	var found []Leftover
 	for name := range bridges {
-		if b.uses(name) {
+		if b.uses(name) || used[name] {
 			continue // goes with its last container
 		}
 		found = append(found, Leftover{What: "bridge " + name, remove: func() error { return n.dropBridge(name) }})
@@ -158,10 +172,11 @@ func (n *Network) dropBridge(name string) error {
 	return errors.Join(removeTable(name), removeBridge(k.host, name))
 }
 
-// busyNamespaces are the network namespaces that some process is in: one that
-// joined a container's may go on after it.
-func busyNamespaces() map[namespaceID]bool {
-	busy := map[namespaceID]bool{}
+// busyNamespaces are the network namespaces that some process is in, by their
+// identity and by the number that this one has for them: a process that joined
+// a container's may go on after it.
+func busyNamespaces(h *netlink.Handle) (map[namespaceID]bool, map[int]bool) {
+	busy, numbers := map[namespaceID]bool{}, map[int]bool{}
 	processes, _ := os.ReadDir("/proc")
 	for _, p := range processes {
 		if _, err := strconv.Atoi(p.Name()); err != nil {
@@ -171,10 +186,13 @@ func busyNamespaces() map[namespaceID]bool {
 		if err != nil {
 			continue // it ended, or is a zombie
 		}
-		if id, err := identify(f); err == nil {
+		if id, err := identify(f); err == nil && !busy[id] {
 			busy[id] = true
+			if number, err := h.GetNetNsIdByFd(int(f.Fd())); err == nil && number >= 0 {
+				numbers[number] = true
+			}
 		}
 		f.Close()
 	}
-	return busy
+	return busy, numbers
 }

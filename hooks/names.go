@@ -3,15 +3,42 @@ package hooks
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/vishvananda/netlink"
 )
 
-// linkGroup marks every link that this package makes. The kernel sets it in the
-// same message that makes the link, so a hook that is killed right after leaves
-// nothing that cannot be recognised; `ip link show group 1651272555` lists them.
-const linkGroup = 0x626c6b6b
+// Every link that this package makes is in a group (ip-link(8)) of ours. The
+// kernel sets it in the same message that makes the link, so a hook that is
+// killed right after leaves nothing that cannot be recognised. The upper 16
+// bits of a group say that it is ours; the lower are 0 for bridges, and a number
+// of its own for each container, whose links the kernel so removes in one go.
+const (
+	groupMark   = 0x626c
+	bridgeGroup = groupMark << 16 // 1651245056
+)
+
+func isOurs(link netlink.Link) bool { return link.Attrs().Group>>16 == groupMark }
+
+// takeGroup chooses the group of a container's links.
+func (b *book) takeGroup(id string) uint32 {
+	taken := map[uint32]bool{}
+	for _, e := range b.Containers {
+		taken[e.Group] = true
+	}
+	const numbers = 1<<16 - 1
+	sum := sha256.Sum256([]byte(id))
+	start := uint32(binary.BigEndian.Uint16(sum[:]))
+	for i := range uint32(numbers) {
+		if group := bridgeGroup + 1 + (start+i)%numbers; !taken[group] {
+			return group
+		}
+	}
+	return 0 // more containers than bridges have ports (1024 each)
+}
 
 // aliasPrefix starts the alias (`ip link` shows it) of a container's links; the
 // container's id follows.

@@ -199,6 +199,7 @@ func (n *Network) reserve(b *book, k *kernel, e *entry, p params.Params) (err er
 	if e.Gateway = br.gateway; !e.Gateway.IsValid() {
 		e.Gateway = gatewayOf(e.Subnet)
 	}
+	e.Group = b.takeGroup(e.ID)
 	e.Address, err = b.takeAddress(e.ID, e.Subnet, e.Gateway)
 	return err
 }

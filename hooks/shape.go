@@ -82,7 +82,7 @@ func setEgress(h *netlink.Handle, id string, link netlink.Link, tb params.Bucket
 		return err
 	}
 	if ifb == nil {
-		if ifb, err = makeIFB(h, name, link.Attrs().MTU); err != nil {
+		if ifb, err = makeIFB(h, name, link.Attrs().Group, link.Attrs().MTU); err != nil {
 			return err
 		}
 		undo.Add(func() error { return remove(h, name) })

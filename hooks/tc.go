@@ -13,10 +13,10 @@ import (
 // makeIFB makes an intermediate functional block device; not by its module's
 // own ifb0 and ifb1, which are everybody's.
 //
-//	ip link add NAME group 1651272555 type ifb
-func makeIFB(h *netlink.Handle, name string, mtu int) (netlink.Link, error) {
+//	ip link add NAME group GROUP type ifb
+func makeIFB(h *netlink.Handle, name string, group uint32, mtu int) (netlink.Link, error) {
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.Group, attrs.MTU = name, linkGroup, mtu
+	attrs.Name, attrs.Group, attrs.MTU = name, group, mtu
 	ifb := &netlink.Ifb{LinkAttrs: attrs}
 	if err := h.LinkAdd(ifb); err != nil {
 		return nil, fmt.Errorf("cannot make interface %s to shape what the service sends: %w", name, lacks(err, "ifb devices", "ifb"))

@@ -30,7 +30,7 @@ func loopbackUp(inside *netlink.Handle) error {
 
 // plugIn makes the container's veth pair, with the addresses of its entry.
 //
-//	ip link add HOSTEND group 1651272555 master BRIDGE type veth peer name eth0 netns NAME
+//	ip link add HOSTEND group GROUP master BRIDGE type veth peer name eth0 netns NAME
 //	ip link set HOSTEND alias "blackhole ID"
 //	bridge link set dev HOSTEND hairpin on
 //	ip link set HOSTEND up
@@ -47,7 +47,7 @@ func (e *entry) plugIn(k *kernel, namespace *os.File, br bridge) (err error) {
 		return fmt.Errorf("its network namespace already has an interface %s", insideName)
 	}
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.Group, attrs.MTU, attrs.MasterIndex = hostEnd(e.ID), linkGroup, br.mtu, br.index
+	attrs.Name, attrs.Group, attrs.MTU, attrs.MasterIndex = hostEnd(e.ID), e.Group, br.mtu, br.index
 	pair := netlink.NewVeth(attrs)
 	pair.PeerName, pair.PeerNamespace = insideName, netlink.NsFd(namespace.Fd())
 	pair.PeerHardwareAddr = hardwareAddr(e.Address)
