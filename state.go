@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 
 	"github.com/urfave/cli/v2"
+
+	"blackhole/hooks"
+	"blackhole/runtime"
 )
 
 func stateCommand() *cli.Command {
@@ -20,7 +23,17 @@ func stateCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			data, err := json.MarshalIndent(state, "", "  ")
+			all := stateWithStats{State: state}
+			if state.Status != "stopped" {
+				network, err := new(hooks.Network).Stats(state.ID)
+				if err != nil {
+					return err
+				}
+				if network != nil {
+					all.Stats = &containerStats{Network: network}
+				}
+			}
+			data, err := json.MarshalIndent(all, "", "  ")
 			if err != nil {
 				return err
 			}
@@ -29,4 +42,15 @@ func stateCommand() *cli.Command {
 			return err
 		},
 	}
+}
+
+// stateWithStats is the OCI state with what the container uses beside it, while
+// it runs.
+type stateWithStats struct {
+	*runtime.State
+	Stats *containerStats `json:"stats,omitempty"`
+}
+
+type containerStats struct {
+	Network *hooks.Stats `json:"network,omitempty"`
 }

@@ -26,7 +26,7 @@ func makeIFB(h *netlink.Handle, name string, group uint32, mtu int) (netlink.Lin
 
 // bucketHandle is a name of our own for the qdisc: the kernel then changes it
 // in place, with the packets in it, instead of putting a new one there.
-var bucketHandle = netlink.MakeHandle(1, 0)
+const bucketHandle = 1 << 16 // 1:0
 
 // setBucket shapes what leaves a link, or changes how it is shaped.
 //
