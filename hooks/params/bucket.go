@@ -30,7 +30,7 @@ const (
 	maxBurst = 250
 	// burstFloor: a bucket smaller than what the rate carries while the host's
 	// timers are late, in microseconds, is empty before it is filled again.
-	burstFloor = 100
+	burstFloor = 500
 
 	// defaultQueue is how long packets wait before they are dropped, in
 	// milliseconds, and leastQueue the least of it in bytes.

@@ -34,7 +34,7 @@ func TestNewBucket(t *testing.T) {
 		{999, 0, "egress rate of 999 bytes a second is under the 1000"},
 		{maxRate + 1, 0, "egress rate of 274877906945 bytes a second is over the 274877906944"},
 		{1000, 1513, "egress burst of 1513 bytes is too small for 1000 bytes a second: at least 1514"},
-		{125_000_000, 13_068, "egress burst of 13068 bytes is too small for 125000000 bytes a second: at least 13069"},
+		{125_000_000, 65_347, "egress burst of 65347 bytes is too small for 125000000 bytes a second: at least 65348"},
 		{1000, 1046*250 + 1, "egress burst of 261501 bytes is too large for 1000 bytes a second: at most 261500"},
 	} {
 		if got, err := NewBucket("egress", row.rate, row.burst); err == nil || !strings.Contains(err.Error(), row.out) {
