@@ -40,6 +40,7 @@ test-bats: build ## the built binary as its user runs it; BATS=FILE for a part
 lint: ## read the sources: gofmt, go vet, shellcheck, golangci-lint
 	@GO=$(GO) TAGS="$(TAGS)" tests/lint
 
+guest: override export CMD := $(value CMD)
 guest: build ## CMD='…' in a virtual machine with cgroup v2; tests/guest/run has more options
 	@tests/guest/run -- bash -c "$$CMD"
 
