@@ -78,7 +78,7 @@ here() { refused "services: {a: {$1}}" "1:$2"; }
 	of 'resources: {cpu: {quota: -1}}' '41: services.a.resources.cpu.quota: cannot read "-1" as a number of CPUs: it is negative'
 	of 'resources: {cpu: {quota: .nan}}' '41: services.a.resources.cpu.quota: cannot read ".nan" as a number of CPUs: it is not a decimal number'
 	of 'resources: {cpu: {period: 2s}}' '42: services.a.resources.cpu.period: cannot use 2s: it must be from 1ms to 1s'
-	of 'resources: {cpu: {cpuset: 3-1}}' '42: services.a.resources.cpu.cpuset: cannot read "3-1" as a list of CPUs: the range 3-1 runs backwards'
+	of 'resources: {cpu: {cpuset: 3-1}}' '42: services.a.resources.cpu.cpuset: cannot read "3-1" as a list of CPUs: the range "3-1" runs backwards'
 	of 'resources: {cpu: {shares: 1}}' '42: services.a.resources.cpu.shares: cannot use "1": it must be from 2 to 262144'
 	of 'resources: {memory: {limit: 9999999999T}}' '44: services.a.resources.memory.limit: cannot read "9999999999T" as a size: it is too large'
 	of 'resources: {memory: {limit: 0}}' '44: services.a.resources.memory.limit: cannot use "0": it must be more than 0'
