@@ -67,7 +67,7 @@ in_background() {
 
 @test "kill refuses an unknown signal and an unknown container" {
 	bh create -b "$bundle" "$id"
-	fails '*unknown signal "SIGNOPE"*' bh kill "$id" SIGNOPE
+	fails '*unknown signal *SIGNOPE*' bh kill "$id" SIGNOPE
 	fails '*does not exist*' bh kill "$id-none" KILL
 	is_status "$id" created
 	if [[ $("$BLACKHOLE" --version) == blackhole* ]]; then
