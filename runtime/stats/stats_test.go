@@ -139,7 +139,9 @@ Total 3
 	for _, name := range []string{"cpu", "cpuacct", "memory", "blkio", "pids"} {
 		cgroups[name] = filepath.Join(dir, name)
 	}
-	want := `{"cpu":{"usage_ns":300,"user_ns":200,"system_ns":100,"periods":10,"throttled_count":4,"throttled_ns":77},` +
+	cgroups[""] = tree(t, "== cpu.pressure\nsome avg10=0.00 avg60=0.00 avg300=0.00 total=5\n")
+	want := `{"cpu":{"usage_ns":300,"user_ns":200,"system_ns":100,"periods":10,"throttled_count":4,"throttled_ns":77,` +
+		`"pressure":{"some":{"avg10":0,"avg60":0,"avg300":0,"total_ns":5000}}},` +
 		`"memory":{"current":4096,"peak":5000,"limit":1000000,"swap":30,"swap_limit":500000,"cache":10,"rss":20,` +
 		`"events":{"max":5,"oom_kill":2}},` +
 		`"io":{"devices":[{"major":8,"minor":0,"read_bytes":100,"write_bytes":200,"read_ios":1,"write_ios":2}]},` +

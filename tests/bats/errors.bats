@@ -286,5 +286,5 @@ ours() { not_runc "its wording is its own"; }
 	bh --debug --log "$work/log" run -b "$bundle" "$id"
 	grep -q level=debug "$work/log"
 	bh --log "$work/quiet" run -b "$bundle" "$id"
-	! grep -q level=debug "$work/quiet"
+	run ! grep -q level=debug "$work/quiet"
 }

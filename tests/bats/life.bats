@@ -164,7 +164,7 @@ teardown() { oci_teardown; }
 	bh create --pid-file "$work/pid" -b "$bundle" "$id"
 	[[ $(<"$work/pid") == $(bh state "$id" | jq .pid) ]]
 	[[ $(wc -c <"$work/pid") == "$(printf %s "$(<"$work/pid")" | wc -c)" ]]
-	[[ $(ls -A "$work" | grep -c pid) == 1 ]]
+	[[ $(find "$work" -maxdepth 1 -name '*pid*') == "$work/pid" ]]
 	bh delete "$id"
 	# A relative path is the caller's, not the bundle's.
 	cd "$work"

@@ -88,7 +88,7 @@ in_background() {
 	kill -CHLD "$run_pid"
 	kill -USR1 "$run_pid"
 	wait_until test "$(grep -cx USR1 "$work/out")" -ge 1
-	! grep -q WINCH "$work/out"
+	run ! grep -q WINCH "$work/out"
 	is_status "$id" running
 	bh kill "$id" KILL
 	wait "$run_pid" || code=$?

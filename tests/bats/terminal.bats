@@ -75,7 +75,7 @@ on_terminal() { script -qec "$1" /dev/null 3>&-; }
 	on_terminal "sh $work/inner"
 	cmp "$work/before" "$work/after"
 	grep -q /does/not/exist "$work/err"
-	! grep -q ran "$work/err"
+	run ! grep -q ran "$work/err"
 	nothing_left "$id"
 }
 
