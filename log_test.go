@@ -16,8 +16,8 @@ import (
 func TestExitCode(t *testing.T) {
 	var out bytes.Buffer
 	logger := logrus.StandardLogger()
-	saved := *logger
-	defer func() { logger.Out, logger.Formatter = saved.Out, saved.Formatter }()
+	savedOut, savedFormatter := logger.Out, logger.Formatter
+	defer func() { logger.Out, logger.Formatter = savedOut, savedFormatter }()
 	logger.SetOutput(&out)
 	logger.SetFormatter(plain{})
 	for _, row := range []struct {
