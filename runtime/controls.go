@@ -19,29 +19,31 @@ type controls []control
 // them on cgroup v2), in an order in which they can be written back: v1 wants
 // memory+swap raised before memory, and lowered after, so memory comes on both
 // sides of it.
-var limitFiles = map[string][]string{
-	"": {
-		"cpu.idle", "cpu.weight", "cpu.max", "cpu.max.burst", "cpuset.cpus", "cpuset.mems",
-		"memory.max", "memory.high", "memory.low", "memory.min", "memory.swap.max", "memory.swap.high", "memory.oom.group",
-		"io.max", "io.weight", "io.bfq.weight", "io.latency", "pids.max",
-	},
-	"cpu":    {"cpu.idle", "cpu.shares", "cpu.cfs_period_us", "cpu.cfs_quota_us", "cpu.cfs_burst_us"},
-	"cpuset": {"cpuset.cpus", "cpuset.mems"},
-	"memory": {
-		"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.limit_in_bytes",
-		"memory.soft_limit_in_bytes", "memory.swappiness",
-	},
-	"blkio": {
-		"blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device",
-		"blkio.throttle.read_iops_device", "blkio.throttle.write_iops_device", "blkio.bfq.weight", "blkio.weight",
-	},
-	"pids": {"pids.max"},
+func limitFiles() map[string][]string {
+	return map[string][]string{
+		"": {
+			"cpu.idle", "cpu.weight", "cpu.max", "cpu.max.burst", "cpuset.cpus", "cpuset.mems",
+			"memory.max", "memory.high", "memory.low", "memory.min", "memory.swap.max", "memory.swap.high", "memory.oom.group",
+			"io.max", "io.weight", "io.bfq.weight", "io.latency", "pids.max",
+		},
+		"cpu":    {"cpu.idle", "cpu.shares", "cpu.cfs_period_us", "cpu.cfs_quota_us", "cpu.cfs_burst_us"},
+		"cpuset": {"cpuset.cpus", "cpuset.mems"},
+		"memory": {
+			"memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.limit_in_bytes",
+			"memory.soft_limit_in_bytes", "memory.swappiness",
+		},
+		"blkio": {
+			"blkio.throttle.read_bps_device", "blkio.throttle.write_bps_device",
+			"blkio.throttle.read_iops_device", "blkio.throttle.write_iops_device", "blkio.bfq.weight", "blkio.weight",
+		},
+		"pids": {"pids.max"},
+	}
 }
 
 // readControls reads the limits of a container's cgroups.
 func readControls(cgroups map[string]string) (controls, error) {
 	var all controls
-	for controller, names := range limitFiles {
+	for controller, names := range limitFiles() {
 		dir, ok := cgroups[controller]
 		if !ok {
 			continue
