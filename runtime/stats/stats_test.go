@@ -212,7 +212,7 @@ Max open files            unlimited            unlimited            files
 
 // The real /proc: a shell that holds a known number of descriptors open.
 func TestFDsReal(t *testing.T) {
-	cmd := exec.Command("sh", "-c", "ulimit -Sn 77; for fd in 3 4 5 6 7 8 9; do eval \"exec $fd</dev/null\"; done; ls /proc/$$/fd | wc -l; read x")
+	cmd := exec.Command("sh", "-c", "ulimit -Sn 77; for fd in 3 4 5 6 7 8 9; do eval \"exec $fd</dev/null\"; done; echo ready; read x")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -226,8 +226,12 @@ func TestFDsReal(t *testing.T) {
 	}
 	defer cmd.Wait()
 	defer in.Close()
-	var want uint64 // at least the ten it opened; more where descriptors were inherited
-	if _, err := fmt.Fscan(out, &want); err != nil || want < 10 {
+	if _, err := out.Read(make([]byte, 6)); err != nil {
+		t.Fatal(err)
+	}
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", cmd.Process.Pid))
+	want := uint64(len(open)) // the ten it opened, and what it inherited
+	if err != nil || want < 10 {
 		t.Fatal(want, err)
 	}
 	cgroup := tree(t, "== cgroup.procs\n"+strconv.Itoa(cmd.Process.Pid)+"\n")
