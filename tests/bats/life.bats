@@ -35,7 +35,7 @@ teardown() { oci_teardown; }
 	configure '.annotations = {"org.example.a": "1=2"}'
 	bh create -b "$bundle" "$id"
 	run -0 bh state "$id"
-	[[ $(jq -c 'keys_unsorted' <<<"$output") == '["ociVersion","id","pid","status","bundle","rootfs","created","annotations","owner"]' ]]
+	[[ $(jq -c 'del(.stats) | keys_unsorted' <<<"$output") == '["ociVersion","id","pid","status","bundle","rootfs","created","annotations","owner"]' ]]
 	[[ $(jq -r .bundle <<<"$output") == "$bundle" ]]
 	[[ $(jq -r .rootfs <<<"$output") == "$bundle/rootfs" ]]
 	[[ $(jq -r '.annotations["org.example.a"]' <<<"$output") == "1=2" ]]
@@ -50,10 +50,13 @@ teardown() { oci_teardown; }
 	# Both read the other's state: the format is libcontainer's.
 	bh create -b "$bundle" "$id"
 	bh start "$id"
-	diff <(bh state "$id" | sed 's/"ociVersion": "[^"]*"//') <(runc --root "$root" state "$id" | sed 's/"ociVersion": "[^"]*"//')
+	diff <(bh state "$id" | jq 'del(.stats, .ociVersion)') <(runc --root "$root" state "$id" | jq 'del(.ociVersion)')
 	diff <(bh list) <(runc --root "$root" list)
 	diff <(bh list -q) <(runc --root "$root" list -q)
 	diff <(bh list --format json | jq 'del(.[].ociVersion)') <(runc --root "$root" list --format json | jq 'del(.[].ociVersion)')
+	bh kill "$id" KILL
+	wait_until is_status "$id" stopped # and has no statistics any more
+	diff <(bh state "$id" | sed 's/"ociVersion": "[^"]*"//') <(runc --root "$root" state "$id" | sed 's/"ociVersion": "[^"]*"//')
 	bh delete --force "$id"
 	diff <(bh list) <(runc --root "$root" list)
 	diff <(bh list -f json) <(runc --root "$root" list -f json)

@@ -1,7 +1,7 @@
+#!/usr/bin/env bats
 # update and the statistics of state: what changes is felt by the program, and
 # what state tells is checked against another reading or a load of known size.
 # Runs on cgroup v1 and v2.
-# shellcheck disable=SC2016
 
 load helpers
 
