@@ -106,7 +106,7 @@ func (c *CPUSet) UnmarshalText(text []byte) error {
 	}
 	var all []cpuRange
 	for _, part := range strings.Split(s, ",") {
-		r, err := parseCPURange(strings.TrimSpace(part))
+		r, err := parseCPURange(strings.Trim(part, " "))
 		if err != nil {
 			return bad(s, what, err.Error())
 		}
@@ -136,12 +136,12 @@ func parseCPURange(part string) (cpuRange, error) {
 		}
 		n, err := strconv.Atoi(end.text)
 		if err != nil || n > maxCPU {
-			return r, fmt.Errorf("CPU %s is above %d, the highest that Linux can have", end.text, maxCPU)
+			return r, fmt.Errorf("CPU %s is above %d, the highest that Linux can have", quote(end.text), maxCPU)
 		}
 		*end.out = n
 	}
 	if r.first > r.last {
-		return r, fmt.Errorf("the range %s runs backwards", part)
+		return r, fmt.Errorf("the range %s runs backwards", quote(part))
 	}
 	return r, nil
 }

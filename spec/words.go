@@ -164,10 +164,8 @@ func checkRlimitName(s string) error {
 func oneOf(what string, list func() []string) func(string) error {
 	return func(s string) error {
 		words := list()
-		for _, w := range words {
-			if s == w {
-				return nil
-			}
+		if slices.Contains(words, s) {
+			return nil
 		}
 		if near := nearestWord(s, words); near != "" {
 			return errors.New("unknown " + what + " " + quote(s) + ", did you mean " + quote(near) + "?")

@@ -78,7 +78,7 @@ here() { refused "services: {a: {$1}}" "1:$2"; }
 	of 'resources: {cpu: {quota: -1}}' '41: services.a.resources.cpu.quota: cannot read "-1" as a number of CPUs: it is negative'
 	of 'resources: {cpu: {quota: .nan}}' '41: services.a.resources.cpu.quota: cannot read ".nan" as a number of CPUs: it is not a decimal number'
 	of 'resources: {cpu: {period: 2s}}' '42: services.a.resources.cpu.period: cannot use 2s: it must be from 1ms to 1s'
-	of 'resources: {cpu: {cpuset: 3-1}}' '42: services.a.resources.cpu.cpuset: cannot read "3-1" as a list of CPUs: the range 3-1 runs backwards'
+	of 'resources: {cpu: {cpuset: 3-1}}' '42: services.a.resources.cpu.cpuset: cannot read "3-1" as a list of CPUs: the range "3-1" runs backwards'
 	of 'resources: {cpu: {shares: 1}}' '42: services.a.resources.cpu.shares: cannot use "1": it must be from 2 to 262144'
 	of 'resources: {memory: {limit: 9999999999T}}' '44: services.a.resources.memory.limit: cannot read "9999999999T" as a size: it is too large'
 	of 'resources: {memory: {limit: 0}}' '44: services.a.resources.memory.limit: cannot use "0": it must be more than 0'
@@ -125,7 +125,8 @@ here() { refused "services: {a: {$1}}" "1:$2"; }
 	here 'executable: /usr' '28: services.a.executable: cannot run "/usr": it is a folder'
 	here 'rootfs: /none' '24: services.a.rootfs: cannot use "/none": no such file or directory'
 	here 'filesystem: {read_only: [/none]}' '41: services.a.filesystem.read_only[0]: cannot mount "/none": no such file or directory'
-	here 'network: {namespace: none}' '37: services.a.network.namespace: cannot join "none": no such file or directory'
+	# By path: a host that never had a named namespace has no /run/netns either.
+	here "network: {namespace: $work/none}" "37: services.a.network.namespace: cannot join \"$work/none\": no such file or directory"
 	mkdir "$work/tmpfs"
 	mount -t tmpfs none "$work/tmpfs"
 	run here "resources: {io: {device: $work/tmpfs, read_bps: 1M}}" "41: services.a.resources.io.device: cannot find the disk behind $work/tmpfs: $work/tmpfs is on tmpfs (mounted at $work/tmpfs): it has no disk"

@@ -35,7 +35,7 @@ teardown() { oci_teardown; }
 	configure '.annotations = {"org.example.a": "1=2"}'
 	bh create -b "$bundle" "$id"
 	run -0 bh state "$id"
-	[[ $(jq -c 'keys_unsorted' <<<"$output") == '["ociVersion","id","pid","status","bundle","rootfs","created","annotations","owner"]' ]]
+	[[ $(jq -c 'del(.stats) | keys_unsorted' <<<"$output") == '["ociVersion","id","pid","status","bundle","rootfs","created","annotations","owner"]' ]]
 	[[ $(jq -r .bundle <<<"$output") == "$bundle" ]]
 	[[ $(jq -r .rootfs <<<"$output") == "$bundle/rootfs" ]]
 	[[ $(jq -r '.annotations["org.example.a"]' <<<"$output") == "1=2" ]]
@@ -50,10 +50,13 @@ teardown() { oci_teardown; }
 	# Both read the other's state: the format is libcontainer's.
 	bh create -b "$bundle" "$id"
 	bh start "$id"
-	diff <(bh state "$id" | sed 's/"ociVersion": "[^"]*"//') <(runc --root "$root" state "$id" | sed 's/"ociVersion": "[^"]*"//')
+	diff <(bh state "$id" | jq 'del(.stats, .ociVersion)') <(runc --root "$root" state "$id" | jq 'del(.ociVersion)')
 	diff <(bh list) <(runc --root "$root" list)
 	diff <(bh list -q) <(runc --root "$root" list -q)
 	diff <(bh list --format json | jq 'del(.[].ociVersion)') <(runc --root "$root" list --format json | jq 'del(.[].ociVersion)')
+	bh kill "$id" KILL
+	wait_until is_status "$id" stopped # and has no statistics any more
+	diff <(bh state "$id" | sed 's/"ociVersion": "[^"]*"//') <(runc --root "$root" state "$id" | sed 's/"ociVersion": "[^"]*"//')
 	bh delete --force "$id"
 	diff <(bh list) <(runc --root "$root" list)
 	diff <(bh list -f json) <(runc --root "$root" list -f json)
@@ -76,7 +79,8 @@ teardown() { oci_teardown; }
 }
 
 @test "list: an empty default state folder is an empty list, a missing --root is an error" {
-	run -1 bh list
+	not_runc "some of its versions take a missing folder for an empty one"
+	fails "cannot list containers: open $root: no such file or directory" bh list
 	mkdir "$root"
 	[[ $(bh list -f json) == null ]]
 	[[ -z $(bh list -q) ]]
@@ -163,7 +167,7 @@ teardown() { oci_teardown; }
 	bh create --pid-file "$work/pid" -b "$bundle" "$id"
 	[[ $(<"$work/pid") == $(bh state "$id" | jq .pid) ]]
 	[[ $(wc -c <"$work/pid") == "$(printf %s "$(<"$work/pid")" | wc -c)" ]]
-	[[ $(ls -A "$work" | grep -c pid) == 1 ]]
+	[[ $(find "$work" -maxdepth 1 -name '*pid*') == "$work/pid" ]]
 	bh delete "$id"
 	# A relative path is the caller's, not the bundle's.
 	cd "$work"
@@ -213,7 +217,7 @@ teardown() { oci_teardown; }
 @test "flags may follow the id" {
 	bh create "$id" --bundle "$bundle"
 	bh start "$id"
-	bh kill "$id" --all KILL
+	bh kill "$id" KILL --all
 	wait_until is_status "$id" stopped
 	bh delete "$id" --force
 	program echo "$id"
@@ -274,7 +278,7 @@ teardown() { oci_teardown; }
 
 @test "a program that outlives the first process of a shared pid namespace is killed" {
 	configure '.linux.namespaces |= map(select(.type != "pid"))'
-	in_sh 'sleep 1234 & exit 0'
+	in_sh 'sleep 1234 >/dev/null 2>&1 & exit 0' # who holds the streams keeps run waiting
 	run -0 bh run --keep -b "$bundle" "$id" </dev/null >/dev/null 2>&1
 	is_status "$id" stopped
 	bh delete "$id"
@@ -282,9 +286,6 @@ teardown() { oci_teardown; }
 }
 
 @test "READY=1 of the container reaches the service manager" {
-	command -v systemd-notify >/dev/null || true
-	in_sh 'echo ready; sleep 0.3'
-	[[ -n $(tool notify) ]] || skip "needs go"
 	"$(tool notify)" -listen "$work/notify" >"$work/notified" 3>&- &
 	wait_until test -S "$work/notify"
 	cp "$(tool notify)" "$bundle/rootfs/bin/notify"
