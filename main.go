@@ -41,7 +41,6 @@ func commands() []*cli.Command {
 		runCommand(),
 		listCommand(),
 		updateCommand(),
-		shapeCommand(),
 		gcCommand(),
 		hookCommand(),
 	}

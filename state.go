@@ -4,9 +4,6 @@ import (
 	"encoding/json"
 
 	"github.com/urfave/cli/v2"
-
-	"blackhole/hooks"
-	"blackhole/runtime"
 )
 
 func stateCommand() *cli.Command {
@@ -23,17 +20,12 @@ func stateCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			all := stateWithStats{State: state}
-			if state.Status != "stopped" {
-				network, err := new(hooks.Network).Stats(state.ID)
-				if err != nil {
+			if state.Stats != nil {
+				if state.Stats.Network, err = networkStats(state.ID); err != nil {
 					return err
 				}
-				if network != nil {
-					all.Stats = &containerStats{Network: network}
-				}
 			}
-			data, err := json.MarshalIndent(all, "", "  ")
+			data, err := json.MarshalIndent(state, "", "  ")
 			if err != nil {
 				return err
 			}
@@ -42,15 +34,4 @@ func stateCommand() *cli.Command {
 			return err
 		},
 	}
-}
-
-// stateWithStats is the OCI state with what the container uses beside it, while
-// it runs.
-type stateWithStats struct {
-	*runtime.State
-	Stats *containerStats `json:"stats,omitempty"`
-}
-
-type containerStats struct {
-	Network *hooks.Stats `json:"network,omitempty"`
 }

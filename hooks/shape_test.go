@@ -205,7 +205,7 @@ func TestServiceCannotLiftLimits(t *testing.T) {
 		}
 	}
 	s, err := h.Stats("storage")
-	if err != nil || s.Ingress == nil || s.Egress == nil || s.Ingress.DelayedPackets == 0 || s.Egress.DelayedPackets == 0 {
+	if err != nil || s.Ingress == nil || s.Egress == nil || s.Ingress.Overlimits == 0 || s.Egress.Overlimits == 0 || s.Egress.Rate != 10e6/8 {
 		t.Errorf("statistics: %+v %v", s, err)
 	}
 }

@@ -2,8 +2,11 @@ package hooks
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -13,24 +16,20 @@ import (
 // Stats is what went through a container's interface since it was made, in the
 // container's own directions: bytes (with Ethernet headers) and packets.
 type Stats struct {
-	RxBytes   uint64 `json:"rx_bytes"`
-	TxBytes   uint64 `json:"tx_bytes"`
-	RxPackets uint64 `json:"rx_packets"`
-	TxPackets uint64 `json:"tx_packets"`
-	// Dropped by the interface itself, not by the shaping.
-	RxDropped uint64 `json:"rx_dropped"`
-	TxDropped uint64 `json:"tx_dropped"`
+	RxBytes, TxBytes     uint64
+	RxPackets, TxPackets uint64
+	RxDropped, TxDropped uint64 // by the interface itself, not by the shaping
 
-	Ingress *ShapingStats `json:"ingress_shaping,omitempty"` // nil: not shaped
-	Egress  *ShapingStats `json:"egress_shaping,omitempty"`
+	Ingress, Egress *ShapingStats // nil: not shaped
 }
 
 // ShapingStats is what a token bucket did to a direction.
 type ShapingStats struct {
-	DroppedPackets uint32 `json:"dropped_packets"` // the queue was full
-	DelayedPackets uint32 `json:"delayed_packets"` // had to wait for the rate
-	BacklogBytes   uint32 `json:"backlog_bytes"`   // waiting now
-	BacklogPackets uint32 `json:"backlog_packets"`
+	Rate           uint64 // bytes a second, as configured
+	Dropped        uint32 // packets, because the queue was full
+	Overlimits     uint32 // how often a packet had to wait for the rate
+	BacklogBytes   uint32 // waiting now
+	BacklogPackets uint32
 }
 
 // Stats reads the counters of a container's interface from its host end; nil
@@ -62,9 +61,30 @@ func (n *Network) Stats(id string) (*Stats, error) {
 		return nil, err
 	}
 	if ifb != nil {
-		s.Egress, err = bucketStats(ifb.Attrs().Index)
+		if s.Egress, err = bucketStats(ifb.Attrs().Index); err != nil {
+			return nil, err
+		}
 	}
-	return s, err
+	rates := n.peek(id)
+	if s.Ingress != nil {
+		s.Ingress.Rate = rates.IngressRate
+	}
+	if s.Egress != nil {
+		s.Egress.Rate = rates.EgressRate
+	}
+	return s, nil
+}
+
+// peek is a container's configured bandwidth, read without waiting for a hook
+// that has the book: a book is replaced as a whole.
+func (n *Network) peek(id string) Bandwidth {
+	b := &book{path: filepath.Join(n.folder(), bookName)}
+	var b book
+	data, err := os.ReadFile(filepath.Join(n.folder(), bookName))
+	if err != nil || json.Unmarshal(data, &b) != nil || b.Containers[id] == nil {
+		return Bandwidth{}
+	}
+	return b.Containers[id].Bandwidth
 }
 
 // bucketStats reads the token bucket of one link, nil when it has none. It asks
@@ -115,7 +135,7 @@ func queueStats(data []byte) *ShapingStats {
 			continue
 		}
 		field := func(i int) uint32 { return binary.NativeEndian.Uint32(a.Value[4*i:]) }
-		return &ShapingStats{BacklogPackets: field(0), BacklogBytes: field(1), DroppedPackets: field(2), DelayedPackets: field(4)}
+		return &ShapingStats{BacklogPackets: field(0), BacklogBytes: field(1), Dropped: field(2), Overlimits: field(4)}
 	}
 	return nil
 }
