@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,7 +25,7 @@ func gcCommand() *cli.Command {
 				return err
 			}
 			states, err := newRuntime(c).List()
-			if err != nil {
+			if err != nil && !errors.Is(err, fs.ErrNotExist) { // no state folder is no container
 				return err
 			}
 			known := map[string]bool{}

@@ -78,7 +78,6 @@ func (n *Network) Stats(id string) (*Stats, error) {
 // peek is a container's configured bandwidth, read without waiting for a hook
 // that has the book: a book is replaced as a whole.
 func (n *Network) peek(id string) Bandwidth {
-	b := &book{path: filepath.Join(n.folder(), bookName)}
 	var b book
 	data, err := os.ReadFile(filepath.Join(n.folder(), bookName))
 	if err != nil || json.Unmarshal(data, &b) != nil || b.Containers[id] == nil {

@@ -61,6 +61,7 @@ configuration() {
 		    network: {mode: none}
 		  limits-only:
 		    resources: {memory: {limit: 64M}}
+		    network: {mode: none}
 	END
 }
 
