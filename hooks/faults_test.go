@@ -74,6 +74,18 @@ func TestUpRefuses(t *testing.T) {
 			h.Down("second")
 		}
 	}
+	// A failure at the last step takes everything back.
+	p := everything()
+	c := h.process("second")
+	p.Ports = nil
+	h.inside(c, "ip link add nic0 type ifb")
+	if err := h.Up(c, p); err == nil || !strings.Contains(err.Error(), "cannot move interface nic0 into the container") {
+		t.Errorf("an interface whose name is taken in the container: %v", err)
+	}
+	if after := h.left(); after != before {
+		t.Errorf("left of a late failure\n%s\nbefore\n%s", after, before)
+	}
+	h.nicIsBack()
 	if err := h.Up(h.start("second", 0), isolated()); err == nil || !strings.Contains(err.Error(), "gives it the host's network namespace") {
 		t.Errorf("without a namespace of its own: %v", err)
 	}

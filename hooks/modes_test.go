@@ -79,7 +79,11 @@ func TestHostsFiles(t *testing.T) {
 	h := newHost(t)
 	web := h.up("web", isolated())
 	file := filepath.Join(web.Bundle, params.HostsFile)
-	first, _ := os.Stat(file)
+	first, err := os.Open(file) // kept open: its inode is not used again
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
 	alone := h.hostsOf(web)
 
 	named := isolated()
@@ -135,8 +139,24 @@ func TestHostsFiles(t *testing.T) {
 	if now := h.hostsOf(web); now != alone {
 		t.Errorf("alone again:\n%q\nwant\n%q", now, alone)
 	}
-	if last, _ := os.Stat(file); !os.SameFile(first, last) {
+	before, _ := first.Stat()
+	if last, _ := os.Stat(file); !os.SameFile(before, last) {
 		t.Error("another file took the place of the first, which the container sees")
+	}
+}
+
+// A name that somebody gave to another namespace meanwhile is theirs.
+func TestNameOfAnother(t *testing.T) {
+	h := newHost(t)
+	h.up("storage", isolated())
+	path := h.Names + "/storage"
+	h.run("umount " + path + " && mount --bind /proc/self/ns/net " + path)
+	defer h.run("umount " + path + "; rm -f " + path)
+	if err := h.Down("storage"); err != nil {
+		t.Fatal(err)
+	}
+	if !isNamespace(path) {
+		t.Error("the name of another namespace is gone")
 	}
 }
 
