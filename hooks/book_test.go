@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // The last to leave removes the folder, and with it the lock that others wait
@@ -17,7 +18,7 @@ func TestOneHasTheBook(t *testing.T) {
 	var wait sync.WaitGroup
 	for range 8 {
 		wait.Go(func() {
-			for range 300 {
+			for range 200 {
 				b, err := n.open(true)
 				if err != nil {
 					t.Error(err)
@@ -26,6 +27,7 @@ func TestOneHasTheBook(t *testing.T) {
 				if inside.Add(1) != 1 {
 					t.Error("two have the book at once")
 				}
+				time.Sleep(50 * time.Microsecond) // for others to come in
 				inside.Add(-1)
 				b.close()
 			}
