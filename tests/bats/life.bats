@@ -293,6 +293,7 @@ teardown() { oci_teardown; }
 
 @test "READY=1 of the container reaches the service manager" {
 	"$(tool notify)" -listen "$work/notify" >"$work/notified" 3>&- &
+	background+=($!)
 	wait_until test -S "$work/notify"
 	cp "$(tool notify)" "$bundle/rootfs/bin/notify"
 	program notify -send READY=1
