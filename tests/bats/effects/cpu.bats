@@ -1,0 +1,76 @@
+#!/usr/bin/env bats
+# Processor time: what a service gets, measured inside it.
+# shellcheck disable=SC2154
+
+load common
+
+# cores CPU-µs WALL-µs
+cores() { ratio "$(said burn 2)" "$(said burn 3)"; }
+
+@test "cpu.quota in a period of 20 ms: a busy loop gets 0.3 of a core" {
+	service '{cpu: {quota: 0.3, period: 20ms}}' burn 5000 1
+	runs
+	((status == 0))
+	between 0.285 "$(cores)" 0.315 "cpu.quota 0.3, period 20ms: cores used over 5 s"
+}
+
+@test "cpu.quota counts all processes and all CPUs together" {
+	service '{cpu: {quota: 0.4, period: 250ms}}' burn 5000 3
+	runs
+	((status == 0))
+	between 0.38 "$(cores)" 0.42 "cpu.quota 0.4, period 250ms, 3 processes: cores used over 5 s"
+}
+
+@test "without cpu.quota a busy loop gets all of a core" {
+	service '{cpu: {shares: 1024}}' burn 1500 1
+	runs
+	((status == 0))
+	between 0.7 "$(cores)" 1.05 "no cpu.quota: cores used"
+}
+
+@test "cpu.burst lets it exceed the quota for a moment" {
+	local words=() i
+	for i in {1..8}; do words+=(sleep 450 work 60); done
+	# 40 ms in 200: a piece of 60 ms has to wait for the next period, most times,
+	# unless what was not used while it slept may be spent.
+	service '{cpu: {quota: 0.2, period: 200ms}}' "${words[@]}"
+	runs
+	without=$(awk '$1 == "work" { sum += $2 } END { print int(sum / NR / 1000) }' "$out")
+	service '{cpu: {quota: 0.2, period: 200ms, burst: 40ms}}' "${words[@]}"
+	runs
+	with=$(awk '$1 == "work" { sum += $2 } END { print int(sum / NR / 1000) }' "$out")
+	between 60 "$with" 80 "cpu.burst 40ms over a quota of 40ms: wall ms of 60 ms of work"
+	between 85 "$without" 240 "no cpu.burst over a quota of 40ms: wall ms of 60 ms of work"
+}
+
+@test "cpu.shares 3:1 on one CPU" {
+	local one
+	config <<-END
+		resource_isolation:
+		  defaults: {cpu: {cpuset: "0"}}
+		services:
+		  $name-a: {executable: $load, args: [wait, $work/data/go, burn, "6000", "1"], resources: {cpu: {shares: 3072}}, filesystem: {read_only: [$work/data]}, network: {mode: none}}
+		  $name-b: {executable: $load, args: [wait, $work/data/go, burn, "6000", "1"], resources: {cpu: {shares: 1024}}, filesystem: {read_only: [$work/data]}, network: {mode: none}}
+	END
+	mkdir -m 755 "$work/data"
+	for one in a b; do starts "$name-$one"; done
+	for one in a b; do wait_until grep -q . "$(cgroup cpu "$name-$one")/cgroup.procs"; done
+	sleep 1
+	touch "$work/data/go"
+	wait "${background[@]}"
+	cat "$work/$name"-?.out
+	between 2.7 "$(ratio "$(said burn 2 "$work/$name-a.out")" "$(said burn 2 "$work/$name-b.out")")" 3.3 "cpu.shares 3072 to 1024 on one CPU: CPU time"
+}
+
+@test "cpu.cpuset keeps it on its CPUs" {
+	local cpu
+	for cpu in 0 1; do
+		service "{cpu: {cpuset: \"$cpu\"}}" limits burn 400 3 cpus 300
+		runs
+		has "cpus $cpu" "Cpus_allowed_list: $cpu"
+	done
+	service '{cpu: {shares: 1024}}' limits
+	runs
+	has "Cpus_allowed_list: 0-$(($(nproc --all) - 1))"
+	measured "cpu.cpuset: CPUs it was seen on" "0, then 1" "0, then 1"
+}
