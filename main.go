@@ -40,6 +40,7 @@ func commands() []*cli.Command {
 		deleteCommand(),
 		runCommand(),
 		listCommand(),
+		updateCommand(),
 	}
 }
 
