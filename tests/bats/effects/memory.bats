@@ -48,12 +48,12 @@ keeps() {
 
 @test "memory.soft without swap to reclaim to: slowed, not killed" {
 	need_v2
-	service '{memory: {limit: 256M, soft: 32M, swap: 0}}' alloc 36
+	service '{memory: {limit: 256M, soft: 32M, swap: 0}}' alloc 34
 	keeps
 	((status == 0))
-	between 1 "$(event high)" 1000000 "memory.soft 32M, swap 0: high in memory.events, after touching 36M"
+	between 1 "$(event high)" 1000000 "memory.soft 32M, swap 0: high in memory.events, after touching 34M"
 	between 0 "$(event oom_kill)" 0 "memory.soft 32M, swap 0: oom_kill in memory.events"
-	between 34 "$(($(cat "$(cgroup memory)/memory.peak") >> 20))" 40 "memory.soft 32M, swap 0: MiB at the peak"
+	between 33 "$(($(cat "$(cgroup memory)/memory.peak") >> 20))" 40 "memory.soft 32M, swap 0: MiB at the peak"
 }
 
 @test "memory.swap: 0 kills where 64M carries" {
@@ -117,7 +117,7 @@ neighbours() {
 	cat "$(cgroup memory)/memory.swap.current"
 	touch "$work/data/go"
 	wait "${background[-1]}"
-	rmdir "$outer"/{blackhole,} 2>/dev/null || rmdir "$outer"
+	rmdir "$outer" 2>/dev/null || true # it goes with the last service
 }
 
 @test "memory.low protects from a neighbour's reclaim" {
