@@ -83,6 +83,9 @@ func (r *Runtime) update(id string, u Update) error {
 		}
 		return fmt.Errorf("%w; the former limits are in force", err)
 	}
+	if _, unified := u.Resources.Unified[lowFile]; unified || u.Resources.Memory != nil && u.Resources.Memory.Reservation != nil {
+		return shareLow(state.CgroupPaths)
+	}
 	return nil
 }
 

@@ -115,8 +115,10 @@ neighbours() {
 	runs "$name-greedy" >&2
 	[[ $status == 0 ]] || return 1
 	cat "$(cgroup memory)/memory.swap.current"
+	low=$(cat "/sys/fs/cgroup/$above/memory.low")
 	touch "$work/data/go"
 	wait "${background[-1]}"
+	[[ ! -e /sys/fs/cgroup/$above/memory.low ]]
 	rmdir "$outer" 2>/dev/null || true # it goes with the last service
 }
 
@@ -124,6 +126,7 @@ neighbours() {
 	need_v2
 	neighbours "limit: 100M" >"$work/without"
 	neighbours "limit: 100M, low: 80M" >"$work/with"
+	((low == 80 << 20)) # of the services together
 	between 12 "$(($(<"$work/without") >> 20))" 64 "no memory.low: MiB of 64 swapped out by a greedy neighbour"
 	between 0 "$(($(<"$work/with") >> 20))" 2 "memory.low 80M: MiB of 64 swapped out by a greedy neighbour"
 }
