@@ -149,7 +149,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 		return nil, err
 	}
 	if err := container.Start(process); err != nil {
-		return nil, err
+		return nil, explainRlimits(err, spec.Process)
 	}
 	if low := config.Cgroups.Resources; low.MemoryReservation > 0 || low.Unified[lowFile] != "" {
 		if err := shareLow(rec.CgroupPaths); err != nil {
