@@ -25,7 +25,9 @@ build_load() {
 
 setup_file() { build_load; }
 
-setup() {
+setup() { common_setup; }
+
+common_setup() {
 	work=$(mktemp -d "${TMPDIR:-/tmp}/blackhole-effects.XXXXXX")
 	chmod 755 "$work"
 	root=$work/state
