@@ -37,7 +37,9 @@ common_setup() {
 	background=()
 }
 
-teardown() {
+teardown() { common_teardown; }
+
+common_teardown() {
 	[[ -n ${work-} ]] || return 0
 	local failed=0 one
 	for one in $(bh list -q 2>/dev/null); do
@@ -99,6 +101,19 @@ starts() {
 	bundled "$one" || return 1
 	bh run --bundle "$work/$one" "$one" >"$work/$one.out" 2>&1 &
 	background+=("$!")
+}
+
+# running [NAME]: its program has started. (Its cgroup is there before its limits are.)
+running() { [[ $(bh state "${1-$name}" 2>/dev/null | jq -r .status) == running ]]; }
+
+# hand_down CGROUP +CONTROLLER…: from the root of v2 to the cgroups below this one.
+hand_down() {
+	local at=/sys/fs/cgroup part
+	echo "${@:2}" >$at/cgroup.subtree_control
+	for part in $(tr / ' ' <<<"${1#/sys/fs/cgroup}"); do
+		at+=/$part
+		echo "${@:2}" >"$at/cgroup.subtree_control"
+	done
 }
 
 # said NAME [FIELD]: what load printed for a verb.

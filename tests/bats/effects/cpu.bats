@@ -54,7 +54,7 @@ cores() { ratio "$(said burn 2)" "$(said burn 3)"; }
 	END
 	mkdir -m 755 "$work/data"
 	for one in a b; do starts "$name-$one"; done
-	for one in a b; do wait_until grep -q . "$(cgroup cpu "$name-$one")/cgroup.procs"; done
+	for one in a b; do wait_until running "$name-$one"; done
 	sleep 1
 	touch "$work/data/go"
 	wait "${background[@]}"

@@ -98,7 +98,7 @@ keeps() {
 neighbours() {
 	local outer=/sys/fs/cgroup/$name-outer
 	mkdir "$outer"
-	echo +memory +cpuset +cpu +io +pids >"$outer/cgroup.subtree_control"
+	hand_down "$outer" +memory +cpuset +cpu +io +pids
 	echo 128M >"$outer/memory.max"
 	above=$name-outer/blackhole
 	config <<-YAML
@@ -163,7 +163,7 @@ neighbours() {
 	need_v1
 	service '{memory: {limit: 64M, soft: 32M}}' sleep 2000
 	starts
-	wait_until grep -q . "$(cgroup memory)/cgroup.procs"
+	wait_until running
 	[[ $(cat "$(cgroup memory)/memory.limit_in_bytes") == 67108864 ]]
 	[[ $(cat "$(cgroup memory)/memory.soft_limit_in_bytes") == 33554432 ]]
 	wait "${background[@]}"
