@@ -4,43 +4,63 @@
 
 load common
 
-# cores CPU-µs WALL-µs
 cores() { ratio "$(said burn 2)" "$(said burn 3)"; }
+
+# On a host that others use a service may get less than its quota, never more:
+# there the lower bound is loose. The guest counts its own time.
+least() { [[ -b /dev/guest/plain ]] && echo "$1" || echo "$2"; }
 
 @test "cpu.quota in a period of 20 ms: a busy loop gets 0.3 of a core" {
 	service '{cpu: {quota: 0.3, period: 20ms}}' burn 5000 1
 	runs
 	((status == 0))
-	between 0.285 "$(cores)" 0.315 "cpu.quota 0.3, period 20ms: cores used over 5 s"
+	between "$(least 0.285 0.1)" "$(cores)" 0.315 "cpu.quota 0.3, period 20ms: cores used over 5 s"
 }
 
 @test "cpu.quota counts all processes and all CPUs together" {
 	service '{cpu: {quota: 0.4, period: 250ms}}' burn 5000 3
 	runs
 	((status == 0))
-	between 0.38 "$(cores)" 0.42 "cpu.quota 0.4, period 250ms, 3 processes: cores used over 5 s"
+	between "$(least 0.38 0.1)" "$(cores)" 0.42 "cpu.quota 0.4, period 250ms, 3 processes: cores used over 5 s"
 }
 
 @test "without cpu.quota a busy loop gets all of a core" {
+	need_guest
 	service '{cpu: {shares: 1024}}' burn 1500 1
 	runs
 	((status == 0))
-	between 0.7 "$(cores)" 1.05 "no cpu.quota: cores used"
+	between 0.9 "$(cores)" 1.05 "no cpu.quota: cores used"
+}
+
+# pieces RESOURCES: the wall time of 60 ms of work, in ms, the median of 9.
+pieces() {
+	local words=() i
+	for i in {1..9}; do words+=(sleep 450 work 60); done
+	service "$1" "${words[@]}"
+	runs >&2
+	awk '$1 == "work" { print int($2 / 1000) }' "$out" | sort -n | sed -n 5p
 }
 
 @test "cpu.burst lets it exceed the quota for a moment" {
-	local words=() i
-	for i in {1..8}; do words+=(sleep 450 work 60); done
+	need_guest
 	# 40 ms in 200: a piece of 60 ms has to wait for the next period, most times,
 	# unless what was not used while it slept may be spent.
-	service '{cpu: {quota: 0.2, period: 200ms}}' "${words[@]}"
-	runs
-	without=$(awk '$1 == "work" { sum += $2 } END { print int(sum / NR / 1000) }' "$out")
-	service '{cpu: {quota: 0.2, period: 200ms, burst: 40ms}}' "${words[@]}"
-	runs
-	with=$(awk '$1 == "work" { sum += $2 } END { print int(sum / NR / 1000) }' "$out")
+	local with without
+	without=$(pieces '{cpu: {quota: 0.2, period: 200ms}}')
+	with=$(pieces '{cpu: {quota: 0.2, period: 200ms, burst: 40ms}}')
 	between 60 "$with" 80 "cpu.burst 40ms over a quota of 40ms: wall ms of 60 ms of work"
-	between 85 "$without" 240 "no cpu.burst over a quota of 40ms: wall ms of 60 ms of work"
+	between 100 "$without" 300 "no cpu.burst over a quota of 40ms: wall ms of 60 ms of work"
+}
+
+@test "cpu.burst is counted" {
+	local stat=/sys/fs/cgroup/cpu.stat
+	v2 || stat=/sys/fs/cgroup/cpu/cpu.stat
+	service '{cpu: {quota: 0.2, period: 200ms}}' sleep 450 work 60 sleep 450 work 60 cat $stat
+	runs
+	has "$stat nr_bursts 0"
+	service '{cpu: {quota: 0.2, period: 200ms, burst: 40ms}}' sleep 450 work 60 sleep 450 work 60 sleep 450 work 60 cat $stat
+	runs
+	between 1 "$(awk '$2 == "nr_bursts" { print $3 }' "$out")" 4 "cpu.burst 40ms: nr_bursts in cpu.stat after 3 pieces of work"
 }
 
 @test "cpu.shares 3:1 on one CPU" {
