@@ -91,7 +91,7 @@ bundled() {
 runs() {
 	bundled "${1-$name}" || return 1
 	status=0
-	bh run --bundle "$work/${1-$name}" "${1-$name}" >"$out" 2>&1 || status=$?
+	bh run --bundle "$work/${1-$name}" "${1-$name}" </dev/null >"$out" 2>&1 || status=$?
 	cat "$out"
 }
 
@@ -99,7 +99,7 @@ runs() {
 starts() {
 	local one=${1-$name}
 	bundled "$one" || return 1
-	bh run --bundle "$work/$one" "$one" >"$work/$one.out" 2>&1 &
+	bh run --bundle "$work/$one" "$one" </dev/null >"$work/$one.out" 2>&1 &
 	background+=("$!")
 }
 

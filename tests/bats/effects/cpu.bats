@@ -10,18 +10,26 @@ cores() { ratio "$(said burn 2)" "$(said burn 3)"; }
 # there the lower bound is loose. The guest counts its own time.
 least() { [[ -b /dev/guest/plain ]] && echo "$1" || echo "$2"; }
 
+# quota LEAST MOST WHAT: runs the service; where the host starves the guest a timer
+# of the kernel's may come late, so it has three tries.
+quota() {
+	local i
+	for i in 1 2 3; do
+		runs
+		((status == 0)) || return 1
+		! between "$(least "$1" 0.1)" "$(cores)" "$2" "$3" || return 0
+	done
+	return 1
+}
+
 @test "cpu.quota in a period of 20 ms: a busy loop gets 0.3 of a core" {
 	service '{cpu: {quota: 0.3, period: 20ms}}' burn 5000 1
-	runs
-	((status == 0))
-	between "$(least 0.285 0.1)" "$(cores)" 0.315 "cpu.quota 0.3, period 20ms: cores used over 5 s"
+	quota 0.285 0.315 "cpu.quota 0.3, period 20ms: cores used over 5 s"
 }
 
 @test "cpu.quota counts all processes and all CPUs together" {
 	service '{cpu: {quota: 0.4, period: 250ms}}' burn 5000 3
-	runs
-	((status == 0))
-	between "$(least 0.38 0.1)" "$(cores)" 0.42 "cpu.quota 0.4, period 250ms, 3 processes: cores used over 5 s"
+	quota 0.38 0.42 "cpu.quota 0.4, period 250ms, 3 processes: cores used over 5 s"
 }
 
 @test "without cpu.quota a busy loop gets all of a core" {
@@ -64,22 +72,25 @@ pieces() {
 }
 
 @test "cpu.shares 3:1 on one CPU" {
-	local one
+	local one i
 	config <<-END
 		resource_isolation:
 		  defaults: {cpu: {cpuset: "0"}}
 		services:
-		  $name-a: {executable: $load, args: [wait, $work/data/go, burn, "6000", "1"], resources: {cpu: {shares: 3072}}, filesystem: {read_only: [$work/data]}, network: {mode: none}}
-		  $name-b: {executable: $load, args: [wait, $work/data/go, burn, "6000", "1"], resources: {cpu: {shares: 1024}}, filesystem: {read_only: [$work/data]}, network: {mode: none}}
+		  $name-a: {executable: $load, args: [wait, $work/data/go, at, "2000", burn, "6000", "1"], resources: {cpu: {shares: 3072}}, filesystem: {read_only: [$work/data]}, network: {mode: none}}
+		  $name-b: {executable: $load, args: [wait, $work/data/go, at, "2000", burn, "6000", "1"], resources: {cpu: {shares: 1024}}, filesystem: {read_only: [$work/data]}, network: {mode: none}}
 	END
 	mkdir -m 755 "$work/data"
-	for one in a b; do starts "$name-$one"; done
-	for one in a b; do wait_until running "$name-$one"; done
-	sleep 1
-	touch "$work/data/go"
-	wait "${background[@]}"
-	cat "$work/$name"-?.out
-	between 2.7 "$(ratio "$(said burn 2 "$work/$name-a.out")" "$(said burn 2 "$work/$name-b.out")")" 3.3 "cpu.shares 3072 to 1024 on one CPU: CPU time"
+	for i in 1 2 3; do # as for quota
+		rm -f "$work/data/go"
+		for one in a b; do starts "$name-$one"; done
+		for one in a b; do wait_until running "$name-$one"; done
+		touch "$work/data/go"
+		wait "${background[@]}"
+		cat "$work/$name"-?.out
+		! between 2.7 "$(ratio "$(said burn 2 "$work/$name-a.out")" "$(said burn 2 "$work/$name-b.out")")" 3.3 "cpu.shares 3072 to 1024 on one CPU: CPU time" || return 0
+	done
+	return 1
 }
 
 @test "cpu.cpuset keeps it on its CPUs" {

@@ -61,6 +61,19 @@ rate() { tr '\r' '\n' <"$out" | awk '/ bytes .* copied, / { for (i = 1; i <= NF;
 # within_10 EXPECTED VALUE WHAT
 within_10() { between "$(($1 * 9 / 10))" "$2" "$(($1 * 11 / 10))" "$3"; }
 
+# limited_to EXPECTED BLOCK WHAT: runs the service until its rate, in blocks a second,
+# is within 10 % of the expected one. Where the host starves the guest less may
+# come through, so it has three tries.
+limited_to() {
+	local i
+	for i in 1 2 3; do
+		runs
+		((status == 0)) || return 1
+		! within_10 "$1" "$(($(rate) / $2))" "$3" || return 0
+	done
+	return 1
+}
+
 # The native test takes a file of its own on whatever disk there is.
 data_folder() {
 	if [[ -n ${disks-} ]]; then
@@ -77,11 +90,9 @@ drop_folder() { [[ -n ${disks-} ]] || rm -rf "$repo/build/tests/effects-$$"; }
 @test "io.read_bps and write_bps, the device given as a folder" {
 	data_folder
 	dd_service "{device: $data, read_bps: 2M}" "if=$data/data" of=/dev/null bs=64k count=160 iflag=direct
-	runs
-	within_10 $((2 << 20)) "$(rate)" "io.read_bps 2M: bytes read a second"
+	limited_to $((2 << 20)) 1 "io.read_bps 2M: bytes read a second"
 	dd_service "{device: $data, write_bps: 1M}" if=/dev/zero "of=$data/data" bs=64k count=80 oflag=direct conv=notrunc
-	runs
-	within_10 $((1 << 20)) "$(rate)" "io.write_bps 1M: bytes written a second"
+	limited_to $((1 << 20)) 1 "io.write_bps 1M: bytes written a second"
 	# The limit is of the one direction alone.
 	dd_service "{device: $data, write_bps: 1M}" "if=$data/data" of=/dev/null bs=64k count=160 iflag=direct
 	runs
@@ -91,22 +102,35 @@ drop_folder() { [[ -n ${disks-} ]] || rm -rf "$repo/build/tests/effects-$$"; }
 
 @test "io.read_iops and write_iops, the device given as a file" {
 	data_folder
-	dd_service "{device: $data/data, read_iops: 150}" "if=$data/data" of=/dev/null bs=4k count=750 iflag=direct
-	runs
-	within_10 150 "$(($(rate) / 4096))" "io.read_iops 150: reads a second"
-	dd_service "{device: $data/data, write_iops: 100}" if=/dev/zero "of=$data/data" bs=4k count=500 oflag=direct conv=notrunc
-	runs
-	within_10 100 "$(($(rate) / 4096))" "io.write_iops 100: writes a second"
+	dd_service "{device: $data/data, read_iops: 60}" "if=$data/data" of=/dev/null bs=4k count=240 iflag=direct
+	limited_to 60 4096 "io.read_iops 60: reads a second"
+	dd_service "{device: $data/data, write_iops: 40}" if=/dev/zero "of=$data/data" bs=4k count=160 oflag=direct conv=notrunc
+	limited_to 40 4096 "io.write_iops 40: writes a second"
 	drop_folder
 }
 
 @test "io.write_bps holds for writes through the page cache" {
 	need_v2
 	need_guest
+	local i
 	data_folder
-	dd_service "{device: $data, write_bps: 2M}" if=/dev/zero "of=$data/data" bs=64k count=128 conv=notrunc,fsync
-	runs
-	within_10 $((2 << 20)) "$(rate)" "io.write_bps 2M: bytes written through the page cache a second"
+	# A file of its own: written back is on the account of the cgroup that an inode
+	# belongs to, most of all the one that wrote first (cgroup-v2.rst, "Writeback").
+	config <<-YAML
+		services:
+		  $name:
+		    executable: $load
+		    args: [file, $data/own, "8388608", sync, $data/own]
+		    resources: {io: {device: $data, write_bps: 2M}}
+		    filesystem: {writable: [$data]}
+		    network: {mode: none}
+	YAML
+	for i in 1 2 3; do
+		rm -f "$data/own"
+		runs
+		! within_10 $((2 << 20)) "$((8388608 * 1000000 / $(said sync)))" "io.write_bps 2M: bytes written through the page cache a second" || return 0
+	done
+	return 1
 }
 
 @test "without io limits the disk is faster than any of them" {
@@ -148,9 +172,8 @@ reads_limited() {
 	dd if=/dev/zero "of=$at/data" bs=1M count=16 conv=fsync status=none
 	data=$at
 	dd_service "{device: $at, read_bps: 2M}" "if=$at/data" of=/dev/null bs=64k count=96 iflag=direct
-	runs
+	limited_to $((2 << 20)) 1 "$2"
 	umount "$at"
-	within_10 $((2 << 20)) "$(rate)" "$2"
 }
 
 @test "limits hold on a partition, through a loop device and a device-mapper volume" {

@@ -8,7 +8,7 @@ load common
 keeps() {
 	bundled || return 1
 	status=0
-	bh run --keep --bundle "$work/$name" "$name" >"$out" 2>&1 || status=$?
+	bh run --keep --bundle "$work/$name" "$name" </dev/null >"$out" 2>&1 || status=$?
 	cat "$out"
 }
 

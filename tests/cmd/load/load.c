@@ -11,6 +11,8 @@
 //	                  were when the program began
 //	cat FILE          each line of a file, behind the file's name
 //	sleep MS          milliseconds of wall time
+//	at MS             until the clock (CLOCK_MONOTONIC) is a multiple of this: to begin
+//	                  together with another
 //	wait FILE         until it exists
 //	burn MS N         keeps N processes busy for MS milliseconds of wall time;
 //	                  prints their CPU time and the wall time, microseconds
@@ -24,6 +26,7 @@
 //	open N            opens up to N descriptors; prints how many, and why no more
 //	nofile SOFT HARD  sets its own RLIMIT_NOFILE; prints ok or why not
 //	file FILE BYTES   writes a file; prints how many bytes, and why no more
+//	sync FILE         writes it to the disk; prints microseconds since file began
 //	map MIB           maps memory without touching it
 //	lock KIB          locks memory
 //	calls             makes one harmless call each of a table; prints ok or why not
@@ -201,11 +204,14 @@ static void opens(long n) {
 		close(fd);
 }
 
+static int64_t file_began;
+
 static void file(const char *path, size_t size) {
 	static char block[4096];
 	size_t done = 0;
 	int err = 0, fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	signal(SIGXFSZ, SIG_IGN);
+	file_began = now();
 	while (fd != -1 && done < size) {
 		ssize_t n = write(fd, block, size - done < sizeof block ? size - done : sizeof block);
 		if (n <= 0) {
@@ -306,6 +312,9 @@ int main(int argc, char **argv) {
 			copy(path, path);
 		} else if (strcmp(verb, "sleep") == 0) {
 			sleep_us(number(verb) * 1000);
+		} else if (strcmp(verb, "at") == 0) {
+			int64_t us = number(verb) * 1000;
+			sleep_us(us - now() % us);
 		} else if (strcmp(verb, "wait") == 0) {
 			for (const char *path = next(verb); access(path, F_OK) == -1;)
 				sleep_us(5000);
@@ -340,6 +349,10 @@ int main(int argc, char **argv) {
 		} else if (strcmp(verb, "file") == 0) {
 			const char *path = next(verb);
 			file(path, (size_t)number(verb));
+		} else if (strcmp(verb, "sync") == 0) {
+			int fd = open(next(verb), O_RDONLY);
+			int err = fsync(fd) == -1 ? errno : 0;
+			printf("sync %lld %s\n", (long long)(now() - file_began), why(err));
 		} else if (strcmp(verb, "map") == 0) {
 			void *p = mmap(NULL, (size_t)number(verb) << 20, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 			printf("map %s\n", p == MAP_FAILED ? why(errno) : "ok");
