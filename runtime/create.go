@@ -150,7 +150,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 		return nil, err
 	}
 	if err := container.Start(process); err != nil {
-		return nil, explainRlimits(err, spec.Process)
+		return nil, err
 	}
 	if low := config.Cgroups.Resources; low.MemoryReservation > 0 || low.Unified[lowFile] != "" {
 		if err := shareLow(rec.CgroupPaths); err != nil {

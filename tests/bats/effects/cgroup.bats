@@ -4,10 +4,16 @@
 
 load common
 
+# shellcheck disable=SC2317 # by wait_until
+remove_outer() {
+	find "$outer" -depth -type d -exec rmdir {} + 2>/dev/null
+	[[ ! -e $outer ]]
+}
+
 teardown() {
 	[[ -z ${outer-} ]] || {
-		find "$outer" -name cgroup.procs -exec cat {} + 2>/dev/null | xargs -r kill -KILL 2>/dev/null || true
-		wait_until eval '! find "$outer" -depth -type d -exec rmdir {} + 2>/dev/null || [[ ! -e $outer ]]' || true
+		((${#background[@]} == 0)) || kill -KILL "${background[@]}" 2>/dev/null || true
+		wait_until remove_outer || true
 	}
 	common_teardown
 }

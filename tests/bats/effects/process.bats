@@ -80,14 +80,17 @@ security() {
 	measured "rlimits.fsize 64K: bytes written" "$(said file)" 65536
 }
 
-@test "rlimits.as and rlimits.data in which nothing starts" {
+@test "rlimits.as and rlimits.data in which nothing starts are faults" {
 	local limit
 	for limit in "as: 512M" "data: 16M"; do
 		service "{rlimits: {$limit}}" limits
-		bundled
-		refused "cannot run container *RLIMIT_$(tr a-z A-Z <<<"${limit%%:*}") * may be too little to start with*" bh run --bundle "$work/$name" "$name"
-		rm -r "${work:?}/$name"
+		refused "$work/blackhole.yaml:*: services.$name.resources.rlimits.${limit%%:*}: cannot use *: nothing starts with less than *" \
+			"$BLACKHOLE" bundle -c "$work/blackhole.yaml" "$name" "$work/$name"
 	done
+	# The least of both start.
+	service "{rlimits: {as: 2G, data: 256M}}" limits
+	runs
+	((status == 0))
 }
 
 @test "rlimits.cpu kills by SIGXCPU, rlimits.nproc keeps a user from forking" {
