@@ -15,7 +15,7 @@ BATS      ?= tests/bats tests/bats/effects
 GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats test-guest test-tools lint guest bench install clean
+.PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,13 @@ test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE f
 # alone, see tests/bats/effects.
 test-guest: build test-tools ## in a virtual machine with cgroup v2; GUEST_BATS=FILE for a part
 	tests/guest/run -t 1200 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(GUEST_BATS)
+
+limits: build test-tools ## measure every limit on this host and in the guest; prints the table of docs/limits.md
+	@rm -rf build/measured && mkdir -p build/measured
+	@MEASURED=$(CURDIR)/build/measured/here BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure tests/bats/effects >&2
+	@tests/guest/run -t 1200 -w $(CURDIR)/build/measured -- env MEASURED=$(CURDIR)/build/measured/guest BLACKHOLE=$(BLACKHOLE) \
+		bats --print-output-on-failure tests/bats/effects >&2
+	@tests/limits-table build/measured/guest build/measured/here
 
 # What the tests run, built here: compiling takes long in the virtual machine.
 test-tools:

@@ -13,8 +13,7 @@ least() { [[ -b /dev/guest/plain ]] && echo "$1" || echo "$2"; }
 # quota LEAST MOST WHAT: runs the service; where the host starves the guest a timer
 # of the kernel's may come late, so it has three tries.
 quota() {
-	local i
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		runs
 		((status == 0)) || return 1
 		! between "$(least "$1" 0.1)" "$(cores)" "$2" "$3" || return 0
@@ -42,8 +41,8 @@ quota() {
 
 # pieces RESOURCES: the wall time of 60 ms of work, in ms, the median of 9.
 pieces() {
-	local words=() i
-	for i in {1..9}; do words+=(sleep 450 work 60); done
+	local words=()
+	for _ in {1..9}; do words+=(sleep 450 work 60); done
 	service "$1" "${words[@]}"
 	runs >&2
 	awk '$1 == "work" { print int($2 / 1000) }' "$out" | sort -n | sed -n 5p
@@ -72,7 +71,7 @@ pieces() {
 }
 
 @test "cpu.shares 3:1 on one CPU" {
-	local one i
+	local one
 	config <<-END
 		resource_isolation:
 		  defaults: {cpu: {cpuset: "0"}}
@@ -81,7 +80,7 @@ pieces() {
 		  $name-b: {executable: $load, args: [wait, $work/data/go, at, "2000", burn, "6000", "1"], resources: {cpu: {shares: 1024}}, filesystem: {read_only: [$work/data]}, network: {mode: none}}
 	END
 	mkdir -m 755 "$work/data"
-	for i in 1 2 3; do # as for quota
+	for _ in 1 2 3; do # as for quota
 		rm -f "$work/data/go"
 		for one in a b; do starts "$name-$one"; done
 		for one in a b; do wait_until running "$name-$one"; done

@@ -65,8 +65,7 @@ within_10() { between "$(($1 * 9 / 10))" "$2" "$(($1 * 11 / 10))" "$3"; }
 # is within 10 % of the expected one. Where the host starves the guest less may
 # come through, so it has three tries.
 limited_to() {
-	local i
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		runs
 		((status == 0)) || return 1
 		! within_10 "$1" "$(($(rate) / $2))" "$3" || return 0
@@ -112,7 +111,6 @@ drop_folder() { [[ -n ${disks-} ]] || rm -rf "$repo/build/tests/effects-$$"; }
 @test "io.write_bps holds for writes through the page cache" {
 	need_v2
 	need_guest
-	local i
 	data_folder
 	# A file of its own: written back is on the account of the cgroup that an inode
 	# belongs to, most of all the one that wrote first (cgroup-v2.rst, "Writeback").
@@ -125,7 +123,7 @@ drop_folder() { [[ -n ${disks-} ]] || rm -rf "$repo/build/tests/effects-$$"; }
 		    filesystem: {writable: [$data]}
 		    network: {mode: none}
 	YAML
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		rm -f "$data/own"
 		runs
 		! within_10 $((2 << 20)) "$((8388608 * 1000000 / $(said sync)))" "io.write_bps 2M: bytes written through the page cache a second" || return 0

@@ -108,7 +108,7 @@ neighbours() {
 		  $name: {executable: $load, args: [alloc, "64", wait, $work/data/go], resources: {memory: {$1}}, filesystem: {read_only: [$work/data]}, network: {mode: none}}
 		  $name-greedy: {executable: $load, args: [alloc, "180", touch], network: {mode: none}}
 	YAML
-	mkdir -p -m 755 "$work/data"
+	mkdir -p "$work/data"
 	rm -f "$work/data/go"
 	starts
 	wait_until grep -q alloc "$work/$name.out"
