@@ -24,6 +24,7 @@ setup_file() {
 
 teardown_file() {
 	[[ -n ${disks-} ]] || return 0
+	umount "$disks/loop" 2>/dev/null || true # of a test that failed
 	dmsetup remove --noudevsync effects
 	losetup -d "$loop"
 	umount "$disks/plain"
