@@ -41,6 +41,8 @@ func commands() []*cli.Command {
 		runCommand(),
 		listCommand(),
 		updateCommand(),
+		gcCommand(),
+		hookCommand(),
 	}
 }
 
