@@ -43,7 +43,8 @@ test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE f
 test-guest: build test-tools ## in a virtual machine with cgroup v2; GUEST_BATS=FILE for a part
 	tests/guest/run -t 1200 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(GUEST_BATS)
 
-limits: build test-tools ## measure every limit on this host and in the guest; prints the table of docs/limits.md
+limits: ## measure every limit on this host and in the guest; prints the table of docs/limits.md
+	@$(MAKE) --no-print-directory build test-tools >&2
 	@rm -rf build/measured && mkdir -p build/measured
 	@MEASURED=$(CURDIR)/build/measured/here BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure tests/bats/effects >&2
 	@tests/guest/run -t 1200 -w $(CURDIR)/build/measured -- env MEASURED=$(CURDIR)/build/measured/guest BLACKHOLE=$(BLACKHOLE) \

@@ -47,7 +47,6 @@ bundle_refused() {
 	wait "${background[@]}"
 	[[ -d $outer/inner && ! -e $outer/inner/blackhole ]]
 	[[ ! -e /sys/fs/cgroup/blackhole ]]
-	measured "cgroup.root_path two levels below the mount: memory.max" 67108864 67108864
 }
 
 @test "a limit of the cgroup above holds as well" {
@@ -188,7 +187,7 @@ bundle_refused() {
 	[[ -z $(cut -d: -f4 "$work/warnings" | sort | uniq -d) ]] # one line for each setting
 	run ! grep -E 'warning: (cpu|pids|memory.limit|memory.soft|io.read)' "$work/warnings"
 	[[ $(grep -c "io.weight" "$work/warnings") == $([[ -e /sys/fs/cgroup/blkio/blkio.weight || -e /sys/fs/cgroup/blkio/blkio.bfq.weight || -e /sys/fs/cgroup/blkio/blkio.bfq.io_serviced ]] && echo 0 || echo 1) ]]
-	measured "version auto: warnings for low, oom_group, write_bps, write_iops" "1 each" "1 each"
+	measured "version auto: warnings for low, oom_group, write_bps, write_iops" "$(grep -cE 'warning: (memory.low|memory.oom_group|io.write)' "$work/warnings")" 4
 }
 
 @test "v2: version 2 and auto are the same, and settings of v1 alone are faults" {

@@ -93,14 +93,15 @@ pieces() {
 }
 
 @test "cpu.cpuset keeps it on its CPUs" {
-	local cpu
+	local cpu seen=""
 	for cpu in 0 1; do
 		service "{cpu: {cpuset: \"$cpu\"}}" limits burn 400 3 cpus 300
 		runs
 		has "cpus $cpu" "Cpus_allowed_list: $cpu"
+		seen+="$(sed -n 's/^cpus //p' "$out");"
 	done
 	service '{cpu: {shares: 1024}}' limits
 	runs
 	has "Cpus_allowed_list: 0-$(($(nproc --all) - 1))"
-	measured "cpu.cpuset: CPUs it was seen on" "0, then 1" "0, then 1"
+	measured "cpu.cpuset 0, then 1: CPUs it was seen on" "$seen" "0;1;"
 }

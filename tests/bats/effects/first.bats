@@ -50,7 +50,6 @@ process_limits() {
 		"$at/memory.max 134217728" "$at/memory.high 100663296" "$at/memory.swap.max 33554432" "$at/memory.low 16777216" \
 		"$at/memory.oom.group 1" "$at/pids.max 33" "$at/cgroup.procs 1" \
 		"$at/io.max $((16#$(stat -c %t "$disk"))):$((16#$(stat -c %T "$disk"))) rbps=9437184 wbps=8388608 riops=700 wiops=600"
-	measured "limits at the first instruction" "21 of 21" "21 of 21"
 }
 
 @test "on v1" {
@@ -69,5 +68,4 @@ process_limits() {
 	for rate in read_bps:9437184 write_bps:8388608 read_iops:700 write_iops:600; do
 		[[ $(said "$at/blkio/blkio.throttle.${rate%:*}_device" 3) == "${rate#*:}" ]]
 	done
-	measured "limits at the first instruction" "20 of 20" "20 of 20"
 }

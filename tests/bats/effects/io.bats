@@ -150,7 +150,7 @@ drop_folder() { [[ -n ${disks-} ]] || rm -rf "$repo/build/tests/effects-$$"; }
 		runs
 		has "/sys/fs/cgroup/io.max $(number "$want") rbps=3145728 wbps=max riops=max wiops=77"
 		[[ $(grep -c io.max "$out") == 1 ]]
-		measured "io.device ${device/#$disks/…}: disk in io.max" "$want" "$want"
+		measured "io.device ${device/#$disks/…}: disk in io.max" "$(said /sys/fs/cgroup/io.max)" "$(number "$want")"
 	done <<-END
 		$data /dev/guest/plain
 		$data/data /dev/guest/plain
