@@ -24,7 +24,7 @@ in_root() {
 		resource_isolation:
 		  cgroup: {root_path: $1${3:+, controllers: $3}}
 		services:
-		  $name: {executable: $load, args: [sleep, "1500"], resources: $2, network: {mode: none}}
+		  $name: {executable: $load, args: [sleep, "5000"], resources: $2, network: {mode: none}}
 	YAML
 }
 

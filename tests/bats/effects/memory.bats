@@ -160,7 +160,7 @@ neighbours() {
 
 @test "v1: memory.swap counts together with memory.limit, memory.soft is the soft limit" {
 	need_v1
-	service '{memory: {limit: 64M, soft: 32M}}' sleep 2000
+	service '{memory: {limit: 64M, soft: 32M}}' sleep 4000
 	starts
 	wait_until running
 	[[ $(cat "$(cgroup memory)/memory.limit_in_bytes") == 67108864 ]]

@@ -170,7 +170,7 @@ caps() {
 			services:
 			  $name:
 			    executable: /bin/sh
-			    args: [-c, "echo x >$work/data/f && chown 4711 $work/data/f && echo changed || echo refused"]
+			    args: [-c, "echo x >$work/data/f && chown 4711 $work/data/f 2>/dev/null && echo changed || echo refused"]
 			    filesystem: {writable: [$work/data]}
 			    security: {user: "$user", capabilities: $capabilities}
 			    network: {mode: none}
