@@ -18,7 +18,7 @@ quota() {
 		((status == 0)) || return 1
 		! between "$(least "$1" 0.1)" "$(cores)" "$2" "$3" || return 0
 	done
-	return 1
+	false
 }
 
 @test "cpu.quota in a period of 20 ms: a busy loop gets 0.3 of a core" {
@@ -89,7 +89,7 @@ pieces() {
 		cat "$work/$name"-?.out
 		! between 2.7 "$(ratio "$(said burn 2 "$work/$name-a.out")" "$(said burn 2 "$work/$name-b.out")")" 3.3 "cpu.shares 3072 to 1024 on one CPU: CPU time" || return 0
 	done
-	return 1
+	false
 }
 
 @test "cpu.cpuset keeps it on its CPUs" {

@@ -71,7 +71,7 @@ limited_to() {
 		((status == 0)) || return 1
 		! within_10 "$1" "$(($(rate) / $2))" "$3" || return 0
 	done
-	return 1
+	false
 }
 
 # The native test takes a file of its own on whatever disk there is.
@@ -129,7 +129,7 @@ drop_folder() { [[ -n ${disks-} ]] || rm -rf "$repo/build/tests/effects-$$"; }
 		runs
 		! within_10 $((2 << 20)) "$((8388608 * 1000000 / $(said sync)))" "io.write_bps 2M: bytes written through the page cache a second" || return 0
 	done
-	return 1
+	false
 }
 
 @test "without io limits the disk is faster than any of them" {
