@@ -152,6 +152,11 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 	if err := container.Start(process); err != nil {
 		return nil, err
 	}
+	if low := config.Cgroups.Resources; low.MemoryReservation > 0 || low.Unified[lowFile] != "" {
+		if err := shareLow(rec.CgroupPaths); err != nil {
+			return nil, err
+		}
+	}
 	if err := io.connected(); err != nil {
 		return nil, err
 	}
