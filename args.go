@@ -42,7 +42,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 
 // keepsOrder tells of a command whose arguments are a program with flags of
 // its own.
-func keepsOrder(command string) bool { return command == "exec" }
+func keepsOrder(command string) bool { return command == "exec" || command == "ps" }
 
 // commandIndex finds the first argument that is neither a global flag nor the
 // value of one.

@@ -39,7 +39,11 @@ func commands() []*cli.Command {
 		killCommand(),
 		deleteCommand(),
 		runCommand(),
+		execCommand(),
 		listCommand(),
+		psCommand(),
+		pauseCommand(),
+		resumeCommand(),
 	}
 }
 

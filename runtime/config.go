@@ -68,7 +68,7 @@ func isBind(m specs.Mount) bool {
 // too late.
 func checkHost(p *specs.Process) error {
 	if p.SelinuxLabel != "" && !selinux.GetEnabled() {
-		return fmt.Errorf("config.json: process.selinuxLabel %q on a host without SELinux", p.SelinuxLabel)
+		return fmt.Errorf("process.selinuxLabel %q on a host without SELinux", p.SelinuxLabel)
 	}
 	return nil
 }

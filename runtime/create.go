@@ -80,7 +80,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 		return nil, err
 	}
 	if err := checkHost(spec.Process); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	if err := checkTerminal(spec.Process.Terminal, io != nil, o.ConsoleSocket); err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 	notify.addTo(spec)
 	process, err := newProcess(spec.Process)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	process.Init = true
 	passFiles(process, o.ListenFiles, o.ExtraFiles)
