@@ -41,8 +41,8 @@ lint: ## read the sources: gofmt, go vet, shellcheck, golangci-lint
 	@GO=$(GO) TAGS="$(TAGS)" tests/lint
 
 guest: override export CMD := $(value CMD)
-guest: build ## CMD='…' in a virtual machine with cgroup v2; tests/guest/run has more options
-	@tests/guest/run -- bash -c "$$CMD"
+guest: build ## CMD='…' in a virtual machine with cgroup v2; GUEST='-t 900' for tests/guest/run's options
+	@tests/guest/run $(GUEST) -- bash -c "$$CMD"
 
 bench: build ## times beside runc and crun, in one run
 	@tests/need runc crun busybox-static jq

@@ -44,6 +44,7 @@ func commands() []*cli.Command {
 		psCommand(),
 		pauseCommand(),
 		resumeCommand(),
+		updateCommand(),
 	}
 }
 

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,10 +33,11 @@ func (r *Runtime) destroy(c *libcontainer.Container, rec *record, lock *rootLock
 	if err != nil && force {
 		// Processes that someone else put into the cgroup, or into one below
 		// it, die of nothing but this.
-		if state, serr := c.State(); serr == nil {
-			killCgroups(state.CgroupPaths, nil)
+		state, serr := c.State()
+		if serr == nil {
+			serr = killCgroups(state.CgroupPaths, nil)
 		}
-		err = c.Destroy()
+		err = errors.Join(c.Destroy(), serr)
 	}
 	if err != nil || rec == nil {
 		return err

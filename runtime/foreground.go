@@ -26,7 +26,11 @@ type foreground struct {
 	host    console.Console // the caller's terminal, in raw mode from setup on
 	console *console.EpollConsole
 	epoller *console.Epoller
-	setup   chan error // the result of receiving the program's terminal
+
+	// setup is closed when the program's terminal was received, or setupErr
+	// tells why not; nil without a terminal.
+	setup    chan struct{}
+	setupErr error
 }
 
 // openPipes makes pipes for a program without a terminal. They belong to the
@@ -84,10 +88,11 @@ func (f *foreground) openTerminal(p *libcontainer.Process) error {
 	}
 	p.ConsoleSocket = child
 	f.child = append(f.child, child)
-	f.setup = make(chan error, 1)
+	f.setup = make(chan struct{})
 	go func() {
+		defer close(f.setup)
 		defer parent.Close()
-		f.setup <- f.receiveTerminal(parent)
+		f.setupErr = f.receiveTerminal(parent)
 	}()
 	return nil
 }
@@ -158,10 +163,9 @@ func (f *foreground) connected() error {
 	if f.setup == nil {
 		return nil
 	}
-	err := <-f.setup
-	f.setup = nil
-	if err != nil {
-		return fmt.Errorf("cannot receive the container's terminal: %w", err)
+	<-f.setup
+	if f.setupErr != nil {
+		return fmt.Errorf("cannot receive the container's terminal: %w", f.setupErr)
 	}
 	f.resize()
 	return nil

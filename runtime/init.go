@@ -3,9 +3,10 @@ package runtime
 import (
 	"os"
 
+	"github.com/opencontainers/runc/libcontainer"
+
 	// The cgroup managers refuse device rules unless this is linked in.
 	_ "github.com/opencontainers/cgroups/devices"
-	"github.com/opencontainers/runc/libcontainer"
 	// Its C constructor enters the container's namespaces before Go starts.
 	_ "github.com/opencontainers/runc/libcontainer/nsenter"
 )

@@ -25,7 +25,7 @@ func (r *Runtime) List() ([]State, error) {
 			continue
 		}
 		id := entry.Name()
-		s, err := r.state(id)
+		s, _, err := r.state(id)
 		if err != nil {
 			if !r.vanishing(id) {
 				r.warn(fmt.Errorf("cannot show container %q: %w", id, err))

@@ -6,6 +6,8 @@ import (
 
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/utils"
+
+	"blackhole/runtime/stats"
 )
 
 // State is what `state` and `list` tell of a container: the OCI state, with
@@ -28,29 +30,34 @@ type State struct {
 	// Owner is the user whose container it is, by name if it has one. List
 	// alone fills it in.
 	Owner string `json:"owner"`
+	// Stats is what it uses, while it lives. List leaves it out.
+	Stats *stats.Stats `json:"stats,omitempty"`
 }
 
-// State tells a container's state.
+// State tells a container's state, and what it uses.
 func (r *Runtime) State(id string) (*State, error) {
-	s, err := r.state(id)
+	s, state, err := r.state(id)
+	if err == nil && s.Pid != 0 {
+		s.Stats, err = stats.Read(stats.Source{Cgroups: state.CgroupPaths})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot show container %q: %w", id, err)
 	}
 	return s, nil
 }
 
-func (r *Runtime) state(id string) (*State, error) {
+func (r *Runtime) state(id string) (*State, *libcontainer.State, error) {
 	c, err := r.load(id)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	status, err := c.Status()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	state, err := c.State()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	s := &State{
 		Version: state.Config.Version,
@@ -64,5 +71,5 @@ func (r *Runtime) state(id string) (*State, error) {
 	if status == libcontainer.Stopped {
 		s.Pid = 0
 	}
-	return s, nil
+	return s, state, nil
 }

@@ -116,8 +116,13 @@ func (t *translator) translate(o Options) (err error) {
 			ReadonlyPaths: readonlyPaths(),
 		},
 	}
-	if t.out.Config.Linux.Seccomp, err = profiles.Load(value(t.service.Security.SeccompProfile)); err != nil {
+	profile := value(t.service.Security.SeccompProfile)
+	if t.out.Config.Linux.Seccomp, err = profiles.Load(profile); err != nil {
 		return err
+	}
+	if profile == profiles.Default {
+		// Who gives CAP_SYS_TIME to a service means clock_settime(2).
+		profiles.Grant(t.out.Config.Linux.Seccomp, process.Capabilities.Bounding)
 	}
 	return t.filesystem(rootfs)
 }

@@ -36,7 +36,7 @@ func walls() []wall {
 		{
 			folder: ".",
 			ours:   []string{"supervisor", "spec", "bundle", "runtime", "hooks", "internal"},
-			others: []string{cli, logrus, specsGo, xsys},
+			others: []string{cli, logrus, specsGo, xsys, "github.com/docker/go-units"},
 		},
 		{
 			folder: "supervisor",
@@ -106,8 +106,9 @@ func heavy() []string {
 // reason that each may be there.
 func startModules() map[string]string {
 	return map[string]string{
-		"github.com/urfave/cli/v2":  "the commands' flags; with urfave_cli_no_docs",
-		"github.com/xrash/smetrics": "urfave/cli's",
-		"go.yaml.in/yaml/v4":        "the configuration",
+		"github.com/docker/go-units": "sizes as runc's update takes them",
+		"github.com/urfave/cli/v2":   "the commands' flags; with urfave_cli_no_docs",
+		"github.com/xrash/smetrics":  "urfave/cli's",
+		"go.yaml.in/yaml/v4":         "the configuration",
 	}
 }

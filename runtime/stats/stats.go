@@ -123,7 +123,8 @@ type Stall struct {
 // Source is where a container's figures are.
 type Source struct {
 	// Cgroups maps controllers to folders: "" alone on cgroup v2, else the v1
-	// names (cpu, cpuacct, memory, blkio, pids…).
+	// names (cpu, cpuacct, memory, blkio, pids…), and beside them "" where a v2
+	// hierarchy without these controllers is mounted too: it has the pressure.
 	Cgroups map[string]string
 	// Proc is the proc file system, /proc if empty.
 	Proc string
@@ -136,7 +137,7 @@ func Read(s Source) (*Stats, error) {
 		s.Proc = "/proc"
 	}
 	read, procs := readV1, s.Cgroups["pids"]
-	if unified, ok := s.Cgroups[""]; ok {
+	if unified, ok := s.Cgroups[""]; ok && len(s.Cgroups) == 1 {
 		read, procs = readV2, unified
 	} else if procs == "" {
 		procs = s.Cgroups["memory"]

@@ -139,7 +139,9 @@ Total 3
 	for _, name := range []string{"cpu", "cpuacct", "memory", "blkio", "pids"} {
 		cgroups[name] = filepath.Join(dir, name)
 	}
-	want := `{"cpu":{"usage_ns":300,"user_ns":200,"system_ns":100,"periods":10,"throttled_count":4,"throttled_ns":77},` +
+	cgroups[""] = tree(t, "== cpu.pressure\nsome avg10=0.00 avg60=0.00 avg300=0.00 total=5\n")
+	want := `{"cpu":{"usage_ns":300,"user_ns":200,"system_ns":100,"periods":10,"throttled_count":4,"throttled_ns":77,` +
+		`"pressure":{"some":{"avg10":0,"avg60":0,"avg300":0,"total_ns":5000}}},` +
 		`"memory":{"current":4096,"peak":5000,"limit":1000000,"swap":30,"swap_limit":500000,"cache":10,"rss":20,` +
 		`"events":{"max":5,"oom_kill":2}},` +
 		`"io":{"devices":[{"major":8,"minor":0,"read_bytes":100,"write_bytes":200,"read_ios":1,"write_ios":2}]},` +
@@ -210,7 +212,7 @@ Max open files            unlimited            unlimited            files
 
 // The real /proc: a shell that holds a known number of descriptors open.
 func TestFDsReal(t *testing.T) {
-	cmd := exec.Command("sh", "-c", "ulimit -Sn 77; for fd in 3 4 5 6 7 8 9; do eval \"exec $fd</dev/null\"; done; ls /proc/$$/fd | wc -l; read x")
+	cmd := exec.Command("sh", "-c", "ulimit -Sn 77; for fd in 3 4 5 6 7 8 9; do eval \"exec $fd</dev/null\"; done; echo ready; read x")
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -224,8 +226,12 @@ func TestFDsReal(t *testing.T) {
 	}
 	defer cmd.Wait()
 	defer in.Close()
-	var want uint64 // at least the ten it opened; more where descriptors were inherited
-	if _, err := fmt.Fscan(out, &want); err != nil || want < 10 {
+	if _, err := out.Read(make([]byte, 6)); err != nil {
+		t.Fatal(err)
+	}
+	open, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", cmd.Process.Pid))
+	want := uint64(len(open)) // the ten it opened, and what it inherited
+	if err != nil || want < 10 {
 		t.Fatal(want, err)
 	}
 	cgroup := tree(t, "== cgroup.procs\n"+strconv.Itoa(cmd.Process.Pid)+"\n")

@@ -9,7 +9,8 @@ import (
 // multiple of a page in an int64, whatever the page size up to 64 KiB.
 const noLimitV1 = 0x7fffffffffff0000
 
-// readV1 reads one folder of each hierarchy. v1 has no pressure files.
+// readV1 reads one folder of each hierarchy. v1 has no pressure files; the v2
+// hierarchy that may be mounted beside it has.
 func readV1(cgroups map[string]string) (*Stats, error) {
 	var st Stats
 	for _, part := range []struct {
@@ -21,6 +22,7 @@ func readV1(cgroups map[string]string) (*Stats, error) {
 		{"memory", func(d *folder) { st.Memory = memoryV1(d) }},
 		{"blkio", func(d *folder) { st.IO = ioV1(d) }},
 		{"pids", func(d *folder) { st.Pids = pids(d) }},
+		{"", func(d *folder) { pressureBeside(d, &st) }},
 	} {
 		d := &folder{path: cgroups[part.controller]}
 		part.read(d)
@@ -29,6 +31,21 @@ func readV1(cgroups map[string]string) (*Stats, error) {
 		}
 	}
 	return &st, nil
+}
+
+func pressureBeside(d *folder, st *Stats) {
+	if st.CPU != nil {
+		st.CPU.Pressure = d.pressure("cpu.pressure")
+	}
+	if st.Memory != nil {
+		st.Memory.Pressure = d.pressure("memory.pressure")
+	}
+	if p := d.pressure("io.pressure"); p != nil {
+		if st.IO == nil {
+			st.IO = &IO{}
+		}
+		st.IO.Pressure = p
+	}
 }
 
 func cpuacctV1(d *folder) *CPU {

@@ -125,7 +125,8 @@ here() { refused "services: {a: {$1}}" "1:$2"; }
 	here 'executable: /usr' '28: services.a.executable: cannot run "/usr": it is a folder'
 	here 'rootfs: /none' '24: services.a.rootfs: cannot use "/none": no such file or directory'
 	here 'filesystem: {read_only: [/none]}' '41: services.a.filesystem.read_only[0]: cannot mount "/none": no such file or directory'
-	here 'network: {namespace: none}' '37: services.a.network.namespace: cannot join "none": no such file or directory'
+	# By path: a host that never had a named namespace has no /run/netns either.
+	here "network: {namespace: $work/none}" "37: services.a.network.namespace: cannot join \"$work/none\": no such file or directory"
 	mkdir "$work/tmpfs"
 	mount -t tmpfs none "$work/tmpfs"
 	run here "resources: {io: {device: $work/tmpfs, read_bps: 1M}}" "41: services.a.resources.io.device: cannot find the disk behind $work/tmpfs: $work/tmpfs is on tmpfs (mounted at $work/tmpfs): it has no disk"

@@ -93,7 +93,7 @@ hang() {
 }
 
 @test "of two creations of one id at the same time one wins" {
-	local i won
+	local i
 	for ((i = 0; i < 10; i++)); do
 		for n in 1 2 3; do
 			{ bh create -b "$bundle" "$id" </dev/null >/dev/null 2>"$work/err$n" && echo "$n" >>"$work/won"; } &

@@ -76,7 +76,8 @@ teardown() { oci_teardown; }
 }
 
 @test "list: an empty default state folder is an empty list, a missing --root is an error" {
-	run -1 bh list
+	not_runc "some of its versions take a missing folder for an empty one"
+	fails "cannot list containers: open $root: no such file or directory" bh list
 	mkdir "$root"
 	[[ $(bh list -f json) == null ]]
 	[[ -z $(bh list -q) ]]
@@ -163,7 +164,7 @@ teardown() { oci_teardown; }
 	bh create --pid-file "$work/pid" -b "$bundle" "$id"
 	[[ $(<"$work/pid") == $(bh state "$id" | jq .pid) ]]
 	[[ $(wc -c <"$work/pid") == "$(printf %s "$(<"$work/pid")" | wc -c)" ]]
-	[[ $(ls -A "$work" | grep -c pid) == 1 ]]
+	[[ $(find "$work" -maxdepth 1 -name '*pid*') == "$work/pid" ]]
 	bh delete "$id"
 	# A relative path is the caller's, not the bundle's.
 	cd "$work"
@@ -213,7 +214,7 @@ teardown() { oci_teardown; }
 @test "flags may follow the id" {
 	bh create "$id" --bundle "$bundle"
 	bh start "$id"
-	bh kill "$id" --all KILL
+	bh kill "$id" KILL --all
 	wait_until is_status "$id" stopped
 	bh delete "$id" --force
 	program echo "$id"
@@ -274,7 +275,7 @@ teardown() { oci_teardown; }
 
 @test "a program that outlives the first process of a shared pid namespace is killed" {
 	configure '.linux.namespaces |= map(select(.type != "pid"))'
-	in_sh 'sleep 1234 & exit 0'
+	in_sh 'sleep 1234 >/dev/null 2>&1 & exit 0' # who holds the streams keeps run waiting
 	run -0 bh run --keep -b "$bundle" "$id" </dev/null >/dev/null 2>&1
 	is_status "$id" stopped
 	bh delete "$id"
@@ -282,9 +283,6 @@ teardown() { oci_teardown; }
 }
 
 @test "READY=1 of the container reaches the service manager" {
-	command -v systemd-notify >/dev/null || true
-	in_sh 'echo ready; sleep 0.3'
-	[[ -n $(tool notify) ]] || skip "needs go"
 	"$(tool notify)" -listen "$work/notify" >"$work/notified" 3>&- &
 	wait_until test -S "$work/notify"
 	cp "$(tool notify)" "$bundle/rootfs/bin/notify"

@@ -67,7 +67,7 @@ in_background() {
 
 @test "kill refuses an unknown signal and an unknown container" {
 	bh create -b "$bundle" "$id"
-	fails '*unknown signal "SIGNOPE"*' bh kill "$id" SIGNOPE
+	fails '*unknown signal *SIGNOPE*' bh kill "$id" SIGNOPE
 	fails '*does not exist*' bh kill "$id-none" KILL
 	is_status "$id" created
 	if [[ $("$BLACKHOLE" --version) == blackhole* ]]; then
@@ -88,7 +88,7 @@ in_background() {
 	kill -CHLD "$run_pid"
 	kill -USR1 "$run_pid"
 	wait_until test "$(grep -cx USR1 "$work/out")" -ge 1
-	! grep -q WINCH "$work/out"
+	run ! grep -q WINCH "$work/out"
 	is_status "$id" running
 	bh kill "$id" KILL
 	wait "$run_pid" || code=$?

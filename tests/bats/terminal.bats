@@ -21,6 +21,7 @@ on_terminal() { script -qec "$1" /dev/null 3>&-; }
 }
 
 @test "the program's terminal has the size of the caller's, and follows it" {
+	not_runc "it sets the first size when the program already runs"
 	program sh -c 'stty size; trap "stty size; exit" WINCH; echo ready; while :; do sleep 0.05; done'
 	# The runtime is in the background of a shell that changes the size of the
 	# terminal they share.
@@ -74,7 +75,7 @@ on_terminal() { script -qec "$1" /dev/null 3>&-; }
 	on_terminal "sh $work/inner"
 	cmp "$work/before" "$work/after"
 	grep -q /does/not/exist "$work/err"
-	! grep -q ran "$work/err"
+	run ! grep -q ran "$work/err"
 	nothing_left "$id"
 }
 
@@ -100,8 +101,19 @@ on_terminal() { script -qec "$1" /dev/null 3>&-; }
 	program sh -c 'tty; sleep 1000'
 	"$(tool recvtty)" "$work/sock" >"$work/out" </dev/null 3>&- &
 	wait_until test -S "$work/sock"
-	cd "$work" # a relative path is the caller's, not the bundle's
-	bh run --detach --console-socket sock -b bundle "$id"
+	bh run --detach --console-socket "$work/sock" -b "$bundle" "$id"
+	wait_until grep -q /dev/pts/0 "$work/out"
+	bh delete --force "$id"
+}
+
+@test "a relative console socket is the caller's, not the bundle's" {
+	not_runc "it looks for the socket in the bundle"
+	program sh -c 'tty; sleep 1000'
+	"$(tool recvtty)" "$work/sock" >"$work/out" </dev/null 3>&- &
+	wait_until test -S "$work/sock"
+	cd "$work"
+	bh create --console-socket sock -b bundle "$id"
+	bh start "$id"
 	wait_until grep -q /dev/pts/0 "$work/out"
 	bh delete --force "$id"
 }

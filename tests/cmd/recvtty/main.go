@@ -10,6 +10,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -46,8 +47,11 @@ func receive(path string, pidfd bool) error {
 		return err
 	}
 	messages, err := unix.ParseSocketControlMessage(oob[:oobn])
-	if err != nil || len(messages) != 1 {
-		return fmt.Errorf("no descriptor: %v", err)
+	if err != nil {
+		return err
+	}
+	if len(messages) != 1 {
+		return errors.New("no descriptor was sent")
 	}
 	fds, err := unix.ParseUnixRights(&messages[0])
 	if err != nil {

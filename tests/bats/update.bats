@@ -1,0 +1,185 @@
+# update and the statistics of state: what changes is felt by the program, and
+# what state tells is checked against another reading or a load of known size.
+# Runs on cgroup v1 and v2.
+# shellcheck shell=bash
+
+load helpers
+
+setup() { oci_setup; }
+teardown() { oci_teardown; }
+
+# stat_of FILTER: a figure of state's statistics.
+stat_of() { bh state "$id" | jq -r ".stats$1"; }
+
+# burn SECONDS: processor time in ms that the container takes in so many
+# seconds of trying.
+burn() {
+	local before after
+	before=$(stat_of .cpu.usage_ns)
+	sleep "$1"
+	after=$(stat_of .cpu.usage_ns)
+	echo $(((after - before) / 1000000))
+}
+
+start() {
+	bh run -d --bundle "$bundle" "$id" </dev/null >"$work/out" 2>&1
+}
+
+# hold_20mb: the program holds so much memory in a variable, and says "full".
+hold_20mb() {
+	ln -sf busybox "$bundle/rootfs/bin/head"
+	ln -sf busybox "$bundle/rootfs/bin/tr"
+	in_sh 'x=$(head -c 20000000 /dev/zero | tr "\0" a); echo full; sleep 1000; :' # not the last command, which would take the shell's place
+}
+
+# within FIGURE WANT PERCENT
+within() {
+	((100 * $1 >= (100 - $3) * $2 && 100 * $1 <= (100 + $3) * $2)) || {
+		echo "$1 is not within $3 % of $2"
+		return 1
+	}
+}
+
+@test "update: a quota slows a busy loop, a greater one lets it go, and state counts both" {
+	in_sh 'while :; do :; done'
+	start
+	bh update "$id" --cpu-period 50000 --cpu-quota 10000
+	sleep 0.3
+	within "$(burn 3)" 600 12
+	(($(stat_of .cpu.throttled_count) > 20))
+	(($(stat_of .cpu.throttled_ns) > 500000000))
+	bh update "$id" --cpu-quota 25000 # the period stays
+	sleep 0.3
+	within "$(burn 3)" 1500 12
+}
+
+@test "update: a process over the new pids limit is refused, and -1 lifts it" {
+	# The inner shell gives up at the first fork that fails.
+	in_sh 'while read -r n; do sh -c "i=0; while [ \$i -lt $n ]; do sleep 100 & i=\$((i+1)); done; echo forked $n" 2>&1; done'
+	mkfifo "$work/in"
+	exec {in}<>"$work/in"
+	bh run -d --bundle "$bundle" "$id" <"$work/in" >"$work/out" 2>&1 {in}>&-
+	bh update "$id" --pids-limit 5
+	echo 10 >&"$in"
+	wait_until grep -q "can't fork\|Resource temporarily\|Try again" "$work/out"
+	(($(stat_of .pids.current) <= 5))
+	[[ $(stat_of .pids.limit) == 5 ]]
+	grep -q forked "$work/out" && return 1
+	bh update "$id" --pids-limit -1
+	[[ $(stat_of .pids.limit) == null ]]
+	echo 10 >&"$in"
+	wait_until grep -q "forked 10" "$work/out"
+	(($(stat_of .pids.current) > 10))
+	exec {in}>&-
+}
+
+@test "update: a memory limit below usage is refused and the former stays" {
+	hold_20mb
+	start
+	wait_until grep -q full "$work/out"
+	local used
+	used=$(stat_of .memory.rss)
+	((used > 20000000))
+	bh update "$id" --memory 200M --memory-swap 200M
+	[[ $(stat_of .memory.limit) == 209715200 ]]
+	fails "*former limits are in force*" bh update "$id" --memory 4M --memory-swap 4M
+	[[ $(stat_of .memory.limit) == 209715200 ]]
+	[[ $(status "$id") == running ]]
+	[[ $(stat_of .memory.events.oom_kill) == 0 ]]
+}
+
+@test "update: one refused limit leaves all the others as they were, set before or not" {
+	start
+	bh update "$id" --pids-limit 33
+	# Memory is written before the quota, which the kernel refuses below 1 ms.
+	fails "*former limits are in force*" bh update "$id" --pids-limit 7 --memory 50M --cpu-quota 10
+	[[ $(stat_of .pids.limit) == 33 ]]
+	[[ $(stat_of .memory.limit) == null ]]
+	bh update "$id" --cpu-share 512 # and the refused ones do not come back with the next
+	[[ $(stat_of .pids.limit) == 33 ]]
+	[[ $(stat_of .memory.limit) == null ]]
+}
+
+@test "update: the cpuset moves the program" {
+	[[ $(nproc) -gt 1 ]] || skip "one CPU: nowhere to move to"
+	in_sh 'while :; do grep Cpus_allowed_list /proc/self/status; sleep 0.1; done'
+	ln -sf busybox "$bundle/rootfs/bin/grep"
+	start
+	bh update "$id" --cpuset-cpus 1
+	wait_until grep -q 'Cpus_allowed_list:[[:space:]]*1$' "$work/out"
+}
+
+@test "update: JSON from a file and from stdin; the rest stays; a mistyped key is told" {
+	start
+	bh update "$id" --pids-limit 40
+	echo '{"memory": {"limit": 104857600}, "cpu": {"shares": 512}}' >"$work/change.json"
+	bh update --resources "$work/change.json" "$id"
+	[[ $(stat_of .memory.limit) == 104857600 ]]
+	[[ $(stat_of .pids.limit) == 40 ]]
+	bh update -r - "$id" <<<'{"pids": {"limit": 41}}'
+	[[ $(stat_of .pids.limit) == 41 ]]
+	[[ $(stat_of .memory.limit) == 104857600 ]]
+	run bh update -r - "$id" <<<'{"memry": {"limit": 1}}'
+	[[ $output == *memry* ]]
+	[[ $(stat_of .memory.limit) == 104857600 ]]
+}
+
+@test "update: what is wrong in one line" {
+	start
+	fails '*--memory: "12Q" is not a number*' bh update "$id" --memory 12Q
+	fails '*--pids-limit: "many" is not*' bh update "$id" --pids-limit many
+	fails '*cannot read standard input*' bh update "$id" -r - <<<'{"memory":'
+	fails '*no such file*' bh update "$id" -r "$work/none.json"
+	fails '*does not exist*' bh update "$id-none" --memory 10M
+	bh kill "$id" KILL
+	wait_until is_status "$id" stopped
+	fails '*container not running*' bh update "$id" --memory 10M
+}
+
+@test "state: descriptors, processes and their limits" {
+	configure '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 100, hard: 100}]'
+	in_sh 'for n in 3 4 5 6 7 8 9; do eval "exec $n</dev/null"; done; sleep 1000 & sleep 1000 & echo ready; wait'
+	start
+	wait_until grep -q ready "$work/out"
+	[[ $(stat_of .fds.limit) == 100 ]]
+	local pid open most=0
+	for pid in $(cat /sys/fs/cgroup/{,pids/}"$id"/cgroup.procs 2>/dev/null); do
+		open=$(find "/proc/$pid/fd" -mindepth 1 2>/dev/null | wc -l)
+		((open > most)) && most=$open
+	done
+	((most >= 10))
+	[[ $(stat_of .fds.open) == "$most" ]]
+	[[ $(stat_of .pids.current) == 3 ]]
+}
+
+@test "state: memory that is used, and CPU time burnt" {
+	hold_20mb
+	start
+	wait_until grep -q full "$work/out"
+	(($(stat_of .memory.rss) > 20000000 && $(stat_of .memory.rss) < 90000000))
+	(($(stat_of .memory.current) >= $(stat_of .memory.rss)))
+	(($(stat_of '.cpu.user_ns + .stats.cpu.system_ns') > 0))
+}
+
+@test "state: bytes written past the page cache are counted for their disk" {
+	local disk
+	disk=$(findmnt -no MAJ:MIN -T "$work" | tr -d ' ')
+	[[ -e /sys/dev/block/$disk ]] || skip "$work is on no disk of its own ($disk)"
+	ln -sf busybox "$bundle/rootfs/bin/dd"
+	configure '.root.readonly = false'
+	in_sh 'dd if=/dev/zero of=/data bs=1M count=5 oflag=direct 2>/dev/null && echo written; sleep 1000'
+	start
+	wait_until grep -q written "$work/out"
+	local bytes
+	bytes=$(stat_of '.io.devices | map(.write_bytes // 0) | add')
+	within "$bytes" $((5 << 20)) 10
+	(($(stat_of '.io.devices | map(.write_ios // 0) | add') >= 5))
+}
+
+@test "state: without a program that runs there are no statistics" {
+	bh create --bundle "$bundle" "$id" </dev/null >/dev/null 2>&1
+	[[ $(stat_of .pids.current) -ge 1 ]]
+	bh kill "$id" KILL
+	wait_until is_status "$id" stopped
+	[[ $(bh state "$id" | jq 'has("stats")') == false ]]
+}
