@@ -45,6 +45,8 @@ func commands() []*cli.Command {
 		pauseCommand(),
 		resumeCommand(),
 		updateCommand(),
+		eventsCommand(),
+		featuresCommand(),
 	}
 }
 
