@@ -16,7 +16,7 @@ var (
 )
 
 func main() {
-	logrus.SetFormatter(plain{}) // until the flags are read
+	logrus.SetFormatter(&plain{}) // until the flags are read
 	app := newApp()
 	os.Exit(exitCode(app.Run(flagsFirst(app, os.Args))))
 }
@@ -46,6 +46,8 @@ func commands() []*cli.Command {
 		resumeCommand(),
 		updateCommand(),
 		eventsCommand(),
+		checkpointCommand(),
+		restoreCommand(),
 		featuresCommand(),
 	}
 }
