@@ -49,6 +49,7 @@ func commands() []*cli.Command {
 		checkpointCommand(),
 		restoreCommand(),
 		featuresCommand(),
+		manCommand(),
 	}
 }
 
