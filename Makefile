@@ -34,7 +34,7 @@ test-unit: ## unit and golden tests
 	$(GO) test -race -tags "$(TAGS)" ./...
 
 test-bats: build ## the built binary as its user runs it; BATS=FILE for a part
-	@tests/need bats busybox-static runc crun jq nginx redis-server redis-tools curl containerd criu iptables procps
+	@tests/need bats busybox-static runc crun jq nginx redis-server redis-tools curl containerd criu iptables procps uidmap
 	BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(BATS)
 
 lint: ## read the sources: gofmt, go vet, shellcheck, golangci-lint

@@ -57,7 +57,7 @@ busybox_image() {
 		ln -s busybox "$work/image/rootfs/bin/$name"
 	done
 	(
-		cd "$work/image"
+		cd "$work/image" || exit
 		tar -C rootfs -cf layer.tar .
 		layer=$(sha256sum layer.tar | cut -d ' ' -f 1)
 		jq -n --arg layer "sha256:$layer" '{architecture: "amd64", os: "linux", config: {Env: ["PATH=/bin"], Cmd: ["sh"]},
