@@ -49,6 +49,8 @@ func commands() []*cli.Command {
 		checkpointCommand(),
 		restoreCommand(),
 		featuresCommand(),
+		gcCommand(),
+		hookCommand(),
 		manCommand(),
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -54,10 +55,14 @@ func translate(c *cli.Context, name string, program []string) (*spec.Translation
 		w.Message = "warning: " + w.Message
 		fmt.Fprintln(c.App.ErrWriter, w)
 	}
-	return spec.Translate(config, name, h, spec.Options{Args: program})
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("cannot find the path of this program, which is its bundles' hooks too: %w", err)
+	}
+	return spec.Translate(config, name, h, spec.Options{Args: program, HookPath: self})
 }
 
 // contents is what a service's bundle holds.
 func contents(t *spec.Translation) bundle.Contents {
-	return bundle.Contents{Config: t.Config, Links: t.Links, Dirs: t.Dirs, Files: t.Files, Writable: t.Writable}
+	return bundle.Contents{Config: t.Config, Links: t.Links, Dirs: t.Dirs, Files: t.Files, Hosts: t.Hosts, Writable: t.Writable}
 }

@@ -117,6 +117,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		return nil, err
 	}
 
+	io.ready() // before anything is made
 	lock, err = r.lockRoot()
 	if err != nil {
 		return nil, err
