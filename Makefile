@@ -14,6 +14,9 @@ BATS      ?= tests/bats tests/bats/effects
 # Those that cgroups matter to; all of them take half an hour on a busy host.
 GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats)
 
+TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools curl dmsetup gcc libc6-dev \
+	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 nftables util-linux e2fsprogs python3
+
 .DEFAULT_GOAL := help
 .PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench install clean
 
@@ -31,7 +34,7 @@ run: build ## start, ask, show and remove the two services of examples/blackhole
 test: test-unit test-bats test-guest ## every test
 
 test-unit: ## unit and golden tests
-	@tests/need gcc libc6-dev pkg-config libseccomp-dev
+	@tests/need pkg-config libseccomp-dev $(TEST_PACKAGES)
 	$(GO) vet -tags "$(TAGS)" ./...
 	$(GO) test -race -tags "$(TAGS)" ./...
 
@@ -53,7 +56,7 @@ limits: ## measure every limit on this host and in the guest; prints the table o
 
 # What the tests run, built here: compiling takes long in the virtual machine.
 test-tools:
-	@tests/need bats busybox-static runc crun jq nginx redis-server redis-tools curl dmsetup gcc libc6-dev
+	@tests/need $(TEST_PACKAGES)
 	@mkdir -p build/tests
 	@CGO_ENABLED=0 $(GO) build -o build/tests ./tests/cmd/...
 	@gcc -std=gnu11 -O1 -Wall -Wextra -Werror -static -o build/tests/load tests/cmd/load/load.c
@@ -72,6 +75,10 @@ bench: build ## times beside runc and crun, in one run
 install: build ## into PREFIX (/usr/local), below DESTDIR if set
 	install -D -m 755 $(BLACKHOLE) $(DESTDIR)$(PREFIX)/bin/blackhole
 	install -D -m 644 examples/blackhole.yaml $(DESTDIR)$(PREFIX)/share/doc/blackhole/blackhole.yaml
+	install -D -m 644 completions/blackhole.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/blackhole
+	install -D -m 644 completions/_blackhole $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_blackhole
+	install -D -m 644 completions/blackhole.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/blackhole.fish
+	$(BLACKHOLE) man $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean: ## all that was built
 	rm -rf build

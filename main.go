@@ -16,7 +16,7 @@ var (
 )
 
 func main() {
-	logrus.SetFormatter(plain{}) // until the flags are read
+	logrus.SetFormatter(&plain{}) // until the flags are read
 	app := newApp()
 	os.Exit(exitCode(app.Run(flagsFirst(app, os.Args))))
 }
@@ -39,10 +39,19 @@ func commands() []*cli.Command {
 		killCommand(),
 		deleteCommand(),
 		runCommand(),
+		execCommand(),
 		listCommand(),
+		psCommand(),
+		pauseCommand(),
+		resumeCommand(),
 		updateCommand(),
+		eventsCommand(),
+		checkpointCommand(),
+		restoreCommand(),
+		featuresCommand(),
 		gcCommand(),
 		hookCommand(),
+		manCommand(),
 	}
 }
 
