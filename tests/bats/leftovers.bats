@@ -34,6 +34,24 @@ killed_create() {
 	fails '*container does not exist*' bh delete "$id"
 }
 
+@test "gc removes what is half made, and neither what runs nor what has stopped" {
+	bh run -d -b "$bundle" "$id-runs" </dev/null >/dev/null 2>&1
+	bh create -b "$bundle" "$id-stopped" </dev/null >/dev/null 2>&1
+	bh kill "$id-stopped" KILL
+	wait_until is_status "$id-stopped" stopped
+	hang createRuntime
+	run -0 bh gc --dry-run
+	[[ $output == *"container $id, half made"* ]]
+	[[ -d $root/$id ]]
+	run -0 bh gc
+	[[ $output == *"container $id, half made"* && $output != *"$id-"* ]]
+	nothing_left "$id"
+	is_status "$id-runs" running
+	is_status "$id-stopped" stopped
+	bh delete "$id-stopped"
+	bh delete --force "$id-runs"
+}
+
 # hang KIND: a creation that is killed while a hook of that kind runs.
 hang() {
 	marker=$((100000 + $$)) # seconds, by which the hook is found in any pid namespace
