@@ -158,6 +158,11 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err != nil {
 		return nil, err
 	}
+	if low := config.Cgroups.Resources; low.MemoryReservation > 0 || low.Unified[lowFile] != "" {
+		if err := shareLow(rec.CgroupPaths); err != nil {
+			return nil, err
+		}
+	}
 	if err := io.connected(); err != nil {
 		return nil, err
 	}
