@@ -72,7 +72,7 @@ func watchKills(ctx context.Context, c *libcontainer.Container) (<-chan uint64, 
 				delay = min(2*delay, 50*time.Millisecond)
 			case <-ctx.Done():
 				go func() { // libcontainer stops when somebody listens to its end
-					for range notified { //nolint:revive // there is nothing to do with it
+					for range notified {
 					}
 				}()
 				return

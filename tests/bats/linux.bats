@@ -63,6 +63,9 @@ cgroup_file() {
 	[[ $(stat_field 41) == 3 ]] # SCHED_BATCH, sched(7)
 	[[ $(stat_field 19) == 7 ]]
 	[[ $(ionice -p "$(bh state "$id" | jq .pid)") == "best-effort: prio 6" ]]
+	jq '.process | .args = ["cat", "/proc/self/stat"] | .scheduler = {policy: "SCHED_IDLE"} | .ioPriority.priority = 3' "$bundle/config.json" >"$work/process.json"
+	run -0 bh exec --process "$work/process.json" "$id"
+	[[ $(cut -d ' ' -f 41 <<<"$output") == 5 ]]
 	bh delete --force "$id"
 	configure '.process.scheduler = {policy: "SCHED_SOON"}'
 	fails "cannot create container \"$id\": *SCHED_SOON*" bh create -b "$bundle" "$id"
