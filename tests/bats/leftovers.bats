@@ -45,7 +45,7 @@ killed_create() {
 	[[ -d $root/$id ]]
 	run -0 bh gc
 	[[ $output == *"container $id, half made"* && $output != *"$id-"* ]]
-	nothing_left "$id"
+	[[ ! -e $root/$id && ! -e $root/@$id.json && -z $(cgroups_of "$id") ]]
 	is_status "$id-runs" running
 	is_status "$id-stopped" stopped
 	bh delete "$id-stopped"
