@@ -45,16 +45,27 @@ func translate(c *cli.Context, name string, program []string) (*spec.Translation
 	if _, err := config.Service(name); err != nil {
 		return nil, err
 	}
-	h := host.New()
-	faults, warnings := config.CheckHost(h, name)
-	if all := config.Sorted(config.Check(name), faults); len(all) > 0 {
-		return nil, all
+	t, warnings, err := translateService(config, name, program)
+	if err != nil {
+		return nil, err
 	}
 	for _, w := range warnings {
 		w.Message = "warning: " + w.Message
 		fmt.Fprintln(c.App.ErrWriter, w)
 	}
-	return spec.Translate(config, name, h, spec.Options{Args: program})
+	return t, nil
+}
+
+// translateService is translate for a configuration that is loaded; what this
+// host cannot do is returned.
+func translateService(config *spec.Config, name string, program []string) (*spec.Translation, []spec.Fault, error) {
+	h := host.New()
+	faults, warnings := config.CheckHost(h, name)
+	if all := config.Sorted(config.Check(name), faults); len(all) > 0 {
+		return nil, nil, all
+	}
+	t, err := spec.Translate(config, name, h, spec.Options{Args: program})
+	return t, warnings, err
 }
 
 // contents is what a service's bundle holds.
