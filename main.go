@@ -47,6 +47,8 @@ func commands() []*cli.Command {
 		updateCommand(),
 		eventsCommand(),
 		featuresCommand(),
+		gcCommand(),
+		hookCommand(),
 	}
 }
 

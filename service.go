@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -64,11 +65,15 @@ func translateService(config *spec.Config, name string, program []string) (*spec
 	if all := config.Sorted(config.Check(name), faults); len(all) > 0 {
 		return nil, nil, all
 	}
-	t, err := spec.Translate(config, name, h, spec.Options{Args: program})
+	self, err := os.Executable()
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot find the path of this program, which is its bundles' hooks too: %w", err)
+	}
+	t, err := spec.Translate(config, name, h, spec.Options{Args: program, HookPath: self})
 	return t, warnings, err
 }
 
 // contents is what a service's bundle holds.
 func contents(t *spec.Translation) bundle.Contents {
-	return bundle.Contents{Config: t.Config, Links: t.Links, Dirs: t.Dirs, Files: t.Files, Writable: t.Writable}
+	return bundle.Contents{Config: t.Config, Links: t.Links, Dirs: t.Dirs, Files: t.Files, Hosts: t.Hosts, Writable: t.Writable}
 }

@@ -20,6 +20,11 @@ func stateCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if state.Stats != nil {
+				if state.Stats.Network, err = networkStats(state.ID); err != nil {
+					return err
+				}
+			}
 			data, err := json.MarshalIndent(state, "", "  ")
 			if err != nil {
 				return err

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -29,7 +30,7 @@ func updateCommand() *cli.Command {
 			`   {"memory": {"limit": 1073741824}, "cpu": {"quota": 50000, "period": 100000}, "pids": {"limit": 100},` + "\n" +
 			`    "unified": {"memory.high": "805306368"}}` + "\n\n" +
 			"and the other limits' flags are then passed over.",
-		Flags: []cli.Flag{
+		Flags: append(bandwidthFlags(),
 			&cli.StringFlag{Name: "resources", Aliases: []string{"r"}, Usage: "read the changes as JSON from `FILE`, - for stdin"},
 			&cli.StringFlag{Name: "cpu-quota", Usage: "processor time in `MICROSECONDS` a period; -1 is no limit"},
 			&cli.StringFlag{Name: "cpu-period", Usage: "period of the quota in `MICROSECONDS`"},
@@ -49,7 +50,7 @@ func updateCommand() *cli.Command {
 			&cli.StringFlag{Name: "pids-limit", Usage: "processes and threads at most; -1 is no limit"},
 			&cli.StringFlag{Name: "l3-cache-schema", Usage: "Intel RDT cache allocation, a `LINE` of resctrl's schemata"},
 			&cli.StringFlag{Name: "mem-bw-schema", Usage: "Intel RDT memory bandwidth, a `LINE` of resctrl's schemata"},
-		},
+		),
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 1, 1); err != nil {
 				return err
@@ -59,11 +60,19 @@ func updateCommand() *cli.Command {
 			if err != nil {
 				return fmt.Errorf("cannot update container %q: %w", id, err)
 			}
-			return newRuntime(c).Update(id, runtime.Update{
+			undo, err := changeBandwidth(c, id)
+			if err != nil {
+				return err
+			}
+			err = newRuntime(c).Update(id, runtime.Update{
 				Resources:     *resources,
 				L3CacheSchema: c.String("l3-cache-schema"),
 				MemBwSchema:   c.String("mem-bw-schema"),
 			})
+			if err != nil {
+				return errors.Join(err, undo())
+			}
+			return nil
 		},
 	}
 }

@@ -142,3 +142,21 @@ func makeWritable(c Contents, undo *cleanup.Stack) error {
 	}
 	return nil
 }
+
+// makeHosts makes the hosts file. It is written in place, never replaced: it is
+// bound into containers. Everybody in the container reads it.
+func makeHosts(path, text string, undo *cleanup.Stack) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	undo.Add(removal(path))
+	defer f.Close()
+	if _, err := f.WriteString(text); err != nil {
+		return err
+	}
+	return f.Chmod(0o644) // whatever the umask
+}

@@ -30,6 +30,10 @@ const (
 	RootfsName = "rootfs"
 )
 
+// HostsName is the file in a bundle that config.json binds to the container's
+// /etc/hosts.
+const HostsName = "hosts"
+
 // markAnnotation is in every bundle that Write made; one without it is not ours
 // to replace.
 const markAnnotation = "io.blackhole.service"
@@ -43,6 +47,10 @@ type Contents struct {
 	Links map[string]string // symbolic links, path to target
 	Dirs  []string
 	Files []string // empty files, to mount on
+
+	// Hosts is the first content of the bundle's hosts file; none is made when
+	// it is empty. One that is there is left: a running container sees it.
+	Hosts string
 
 	// Writable are folders of the host, outside the bundle, that are made if
 	// they are missing, with their parents, and given to Config.Process.User.
@@ -86,6 +94,11 @@ func write(dir string, c Contents) (err error) {
 	if err := makeWritable(c, &undo); err != nil {
 		return err
 	}
+	if c.Hosts != "" {
+		if err := makeHosts(filepath.Join(dir, HostsName), c.Hosts, &undo); err != nil {
+			return err
+		}
+	}
 	// Last: a folder with a config.json is a whole bundle. For root alone, as
 	// the environment of a service may hold passwords.
 	if err := atomicfile.Write(filepath.Join(dir, ConfigName), data, 0o600); err != nil {
@@ -118,7 +131,7 @@ func ours(dir string) error {
 		return err
 	}
 	for _, entry := range entries {
-		if name := entry.Name(); name != ConfigName && name != RootfsName {
+		if name := entry.Name(); name != ConfigName && name != RootfsName && name != HostsName {
 			return fmt.Errorf("it is not empty: it holds %s", name)
 		}
 	}

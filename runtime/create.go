@@ -116,6 +116,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 		return nil, err
 	}
 
+	io.ready() // before anything is made
 	lock, err = r.lockRoot()
 	if err != nil {
 		return nil, err

@@ -67,7 +67,7 @@ func (r *Runtime) exec(o *ExecOptions) (int, error) {
 	}
 	fg := &foreground{stdin: o.Stdin, stdout: o.Stdout, stderr: o.Stderr}
 	defer fg.close()
-	signals := catchSignals(true)
+	signals := catchSignals()
 	defer signals.stop()
 	p, err := r.execProcess(o, fg)
 	if err != nil {

@@ -19,6 +19,8 @@ import (
 type foreground struct {
 	stdin, stdout, stderr *os.File
 
+	signals *signals
+
 	copies  sync.WaitGroup // what the program writes
 	child   []io.Closer    // the program's ends, to be closed once it has them
 	closers []io.Closer
@@ -31,6 +33,13 @@ type foreground struct {
 	// tells why not; nil without a terminal.
 	setup    chan struct{}
 	setupErr error
+}
+
+// ready returns once a signal cannot end this process any more.
+func (f *foreground) ready() {
+	if f != nil {
+		<-f.signals.all
+	}
 }
 
 // openPipes makes pipes for a program without a terminal. They belong to the

@@ -5,6 +5,10 @@ import "testing"
 // TestCheckFaults: values that contradict each other.
 func TestCheckFaults(t *testing.T) {
 	testFaults(t, checkFaults, []faultRow{
+		{`services: {a: {resources: {network: {bandwidth: {ingress_rate: 10}}}}}`, `1:64 services.a.resources.network.bandwidth.ingress_rate`,
+			`ingress rate of 10 bytes a second is under the 1000 that are possible`},
+		{`services: {a: {resources: {network: {bandwidth: {egress_rate: 1gbit, egress_burst: 4K}}}}}`, `1:63 services.a.resources.network.bandwidth.egress_rate`,
+			`egress burst of 4096 bytes is too small for 125000000 bytes a second: at least 65348`},
 		{`services: {a: {resources: {memory: {limit: 1M, soft: 2M}}}}`, `1:54 services.a.resources.memory.soft`, `cannot use 2M: it is above memory.limit 1M (f:1:44)`},
 		{`services: {a: {resources: {memory: {limit: 1M, low: 2M}}}}`, `1:53 services.a.resources.memory.low`, `cannot use 2M: it is above memory.limit 1M (f:1:44)`},
 		{`services: {a: {resources: {memory: {limit: 4M, soft: 2M, low: 3M}}}}`, `1:63 services.a.resources.memory.low`, `cannot use 3M: it is above memory.soft 2M (f:1:54)`},

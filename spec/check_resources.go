@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"blackhole/hooks/params"
 )
 
 // Bounds of the kernel's CPU bandwidth control, kernel/sched/core.c:
@@ -131,7 +133,14 @@ func (k *checker) bandwidth(service string, b Bandwidth) {
 		rate      *Rate
 		burst     *Size
 	}{{"ingress", b.IngressRate, b.IngressBurst}, {"egress", b.EgressRate, b.EgressBurst}} {
-		if d.burst == nil || value(d.rate) > 0 {
+		if value(d.rate) > 0 {
+			_, err := params.NewBucket(d.direction, uint64(*d.rate), uint64(value(d.burst)))
+			if err != nil {
+				k.of(service, at+d.direction+"_rate", "%v", err)
+			}
+			continue
+		}
+		if d.burst == nil {
 			continue
 		}
 		// A rate of 0 in the service lifts the default's, burst and all.

@@ -24,6 +24,9 @@ const ServiceAnnotation = "io.blackhole.service"
 // Options is what Translate takes beside the configuration. Its zero value is ready.
 type Options struct {
 	Args []string // a program and its arguments in place of executable and args
+	// HookPath is the program of the network's hooks, blackhole itself; without
+	// it the bundle has no hooks, and a service no network but loopback.
+	HookPath string
 }
 
 // Translation is a service as an OCI runtime runs it. Its paths in the root
@@ -36,6 +39,10 @@ type Translation struct {
 	Links map[string]string // symbolic links, path to target
 	Dirs  []string          // folders: mount points and the working directory, sorted
 	Files []string          // empty files that files are mounted on, sorted
+
+	// Hosts is the first content of the file params.HostsFile in the bundle,
+	// the service's /etc/hosts; empty when it has none.
+	Hosts string
 
 	Writable []string // folders of the host to make on demand, owned by Config.Process.User
 	Warnings []string // what this host cannot do, one line each
@@ -106,8 +113,7 @@ func (t *translator) translate(o Options) (err error) {
 		Process:     process,
 		Hostname:    t.name,
 		Annotations: annotations,
-		// Hooks: the network's createRuntime and poststop hooks belong here. They
-		// read nothing but these annotations.
+		Hooks:       networkHooks(o.HookPath),
 		Linux: &specs.Linux{
 			CgroupsPath:   path.Join("/", strings.TrimPrefix(t.root, cgroupMount), "blackhole", t.name),
 			Namespaces:    namespaces,
@@ -124,7 +130,7 @@ func (t *translator) translate(o Options) (err error) {
 		// Who gives CAP_SYS_TIME to a service means clock_settime(2).
 		profiles.Grant(t.out.Config.Linux.Seccomp, process.Capabilities.Bounding)
 	}
-	return t.filesystem(rootfs)
+	return t.filesystem(o, rootfs)
 }
 
 // cgroupMount is where every OCI runtime looks for cgroups: cgroupsPath counts from there.

@@ -95,7 +95,7 @@ func (m *mounts) sorted() []specs.Mount {
 }
 
 // filesystem fills in the root file system and the mounts.
-func (t *translator) filesystem(rootfs string) error {
+func (t *translator) filesystem(o Options, rootfs string) error {
 	view := rootfs == "/"
 	m := &mounts{byPath: map[string]specs.Mount{}}
 	for _, mount := range kernelMounts() {
@@ -107,6 +107,7 @@ func (t *translator) filesystem(rootfs string) error {
 			return err
 		}
 	}
+	t.hosts(m, o, rootfs)
 	if err := t.written(m); err != nil {
 		return err
 	}

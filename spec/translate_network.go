@@ -21,18 +21,18 @@ func (t *translator) network() ([]specs.LinuxNamespace, map[string]string) {
 	net := t.service.Network
 	if joined := value(net.Namespace); joined != "" {
 		namespaces = append(namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace, Path: namespacePath(joined)})
-		return namespaces, params.Params{Mode: params.Joined}.Annotations()
+		return namespaces, params.Params{Mode: params.Joined, Hostname: t.name}.Annotations()
 	}
 	mode := value(t.service.Network.Mode)
 	if mode != NetworkIsolated && t.service.Resources.Network.Bandwidth != (Bandwidth{}) {
 		t.warn("network.bandwidth is not set: with network mode %s there is no interface to shape", mode)
 	}
 	if mode == NetworkHost {
-		return namespaces, params.Params{Mode: params.Host}.Annotations()
+		return namespaces, params.Params{Mode: params.Host, Hostname: t.name}.Annotations()
 	}
 	namespaces = append(namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
 	if mode == NetworkNone {
-		return namespaces, params.Params{Mode: params.None, Hostname: t.name}.Annotations()
+		return namespaces, params.Params{Mode: params.None, Hostname: t.name, Interfaces: net.Interfaces}.Annotations()
 	}
 	return namespaces, t.isolated().Annotations()
 }
@@ -57,6 +57,41 @@ func (t *translator) isolated() params.Params {
 		p.Ports = append(p.Ports, params.Port(port))
 	}
 	return p
+}
+
+// networkHooks brings the network up once the runtime has made the namespaces,
+// and takes it down when the service is deleted. They read nothing but the
+// annotations, so any OCI runtime runs them.
+func networkHooks(program string) *specs.Hooks {
+	if program == "" {
+		return nil
+	}
+	hook := func(name string) []specs.Hook {
+		timeout := hookTimeout
+		return []specs.Hook{{Path: program, Args: []string{"blackhole", "hook", name}, Timeout: &timeout}}
+	}
+	return &specs.Hooks{CreateRuntime: hook("createRuntime"), Poststop: hook("poststop")}
+}
+
+// hookTimeout is in seconds. A hook takes milliseconds, but waits for those of
+// all services that start or stop at the same time.
+const hookTimeout = 60
+
+// hostsPath is the file of names of a service.
+const hostsPath = "/etc/hosts"
+
+// hosts gives a service a file of names of its own, that lies in the bundle and
+// that the hooks keep current. A root file system without one stays so: there
+// is nothing to mount it on.
+func (t *translator) hosts(m *mounts, o Options, rootfs string) {
+	if o.HookPath == "" {
+		return
+	}
+	if file, err := lookup(t.host, rootfs, hostsPath); err != nil || !file.Mode.IsRegular() {
+		return
+	}
+	t.out.Hosts = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"
+	m.add(specs.Mount{Destination: hostsPath, Type: "bind", Source: params.HostsFile, Options: readOnlyFile()})
 }
 
 // namespacePath is where ip-netns(8) keeps a namespace that is given by name.

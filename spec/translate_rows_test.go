@@ -228,6 +228,39 @@ func TestTranslateProcess(t *testing.T) {
 	}
 }
 
+// The hooks are the program that Options names, and without it there are none:
+// then the service has the host's own file of names, as it was.
+func TestTranslateHooks(t *testing.T) {
+	c := parsed(t, "services: {s: {executable: /bin/true}}")
+	for _, program := range []string{"", "/opt/bin/blackhole"} {
+		got, err := Translate(c, "s", newHost(2), Options{HookPath: program})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts := ""
+		for _, mount := range got.Config.Mounts {
+			if mount.Destination == "/etc/hosts" {
+				hosts = mount.Source
+			}
+		}
+		hooks := got.Config.Hooks
+		if program == "" {
+			if hooks != nil || hosts != "/etc/hosts" || got.Hosts != "" {
+				t.Errorf("without hooks: %+v, hosts from %q and %q", hooks, hosts, got.Hosts)
+			}
+			continue
+		}
+		if hosts != "hosts" || !slices.Contains(got.Files, "/etc/hosts") || !strings.HasPrefix(got.Hosts, "127.0.0.1\tlocalhost\n") {
+			t.Errorf("with hooks: hosts from %q, %q, among %v", hosts, got.Hosts, got.Files)
+		}
+		for name, list := range map[string][]specs.Hook{"createRuntime": hooks.CreateRuntime, "poststop": hooks.Poststop} {
+			if len(list) != 1 || list[0].Path != program || !slices.Equal(list[0].Args, []string{"blackhole", "hook", name}) || *list[0].Timeout != 60 {
+				t.Errorf("%s: %+v", name, list)
+			}
+		}
+	}
+}
+
 func TestTranslateNetwork(t *testing.T) {
 	for _, row := range []struct{ in, namespace, mode string }{
 		{"", "{network }", "isolated"},

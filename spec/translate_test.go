@@ -151,7 +151,7 @@ func TestGolden(t *testing.T) {
 				if version == 1 {
 					c.Isolation.Cgroup.Version = ptr(CgroupAuto) // the seed wants 2
 				}
-				got, err := Translate(c, row.service, newHost(version), Options{Args: row.args})
+				got, err := Translate(c, row.service, newHost(version), Options{Args: row.args, HookPath: "/usr/bin/blackhole"})
 				if err != nil {
 					t.Fatal(err)
 				}

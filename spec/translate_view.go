@@ -5,6 +5,8 @@ import (
 	"maps"
 	"path"
 	"slices"
+
+	"blackhole/hooks/params"
 )
 
 // topLevel are the folders of programs and libraries beside /usr: links into
@@ -173,7 +175,8 @@ func (t *translator) skeleton(m *mounts) {
 			continue // inside another mount
 		}
 		// What is bound and not there yet is a writable folder.
-		if mode, err := t.modeOf(mount.Source); mount.Type != "bind" || err != nil || mode.IsDir() {
+		mode, err := t.modeOf(mount.Source)
+		if folder := mount.Type != "bind" || err != nil || mode.IsDir(); folder && mount.Source != params.HostsFile {
 			dirs[at] = true
 		} else {
 			t.out.Files = append(t.out.Files, at)

@@ -16,6 +16,10 @@ import (
 // Prefix starts the name of each annotation that the hooks read.
 const Prefix = "io.blackhole.network."
 
+// HostsFile is the file in a bundle that is bound to the service's /etc/hosts.
+// The hooks keep the names of the other services in it current.
+const HostsFile = "hosts"
+
 // The modes of a service's network.
 const (
 	Isolated = "isolated" // an interface on the bridge, an address, shaping

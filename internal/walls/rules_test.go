@@ -110,5 +110,10 @@ func startModules() map[string]string {
 		"github.com/urfave/cli/v2":   "the commands' flags; with urfave_cli_no_docs",
 		"github.com/xrash/smetrics":  "urfave/cli's",
 		"go.yaml.in/yaml/v4":         "the configuration",
+
+		"github.com/google/nftables":  "the network's firewall rules; the program nft would be a second process for each hook",
+		"github.com/mdlayher/netlink": "google/nftables'",
+		"github.com/mdlayher/socket":  "google/nftables'",
+		"golang.org/x/sync":           "google/nftables'",
 	}
 }

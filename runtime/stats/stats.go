@@ -61,6 +61,7 @@ type IO struct {
 
 // Device is one disk's part of IO.
 type Device struct {
+	Name  string  `json:"name,omitempty"` // as under /sys/block; absent for a disk that is gone
 	Major      uint64  `json:"major"`
 	Minor      uint64  `json:"minor"`
 	ReadBytes  *uint64 `json:"read_bytes,omitempty"`
@@ -126,8 +127,8 @@ type Source struct {
 	// names (cpu, cpuacct, memory, blkio, pids…), and beside them "" where a v2
 	// hierarchy without these controllers is mounted too: it has the pressure.
 	Cgroups map[string]string
-	// Proc is the proc file system, /proc if empty.
-	Proc string
+	// Proc and Sys are the file systems of that name, /proc and /sys if empty.
+	Proc, Sys string
 }
 
 // Read takes one reading. A container that ends meanwhile gives the figures
@@ -135,6 +136,9 @@ type Source struct {
 func Read(s Source) (*Stats, error) {
 	if s.Proc == "" {
 		s.Proc = "/proc"
+	}
+	if s.Sys == "" {
+		s.Sys = "/sys"
 	}
 	read, procs := readV1, s.Cgroups["pids"]
 	if unified, ok := s.Cgroups[""]; ok && len(s.Cgroups) == 1 {
@@ -145,6 +149,9 @@ func Read(s Source) (*Stats, error) {
 	st, err := read(s.Cgroups)
 	if err != nil {
 		return nil, err
+	}
+	if st.IO != nil {
+		nameDevices(s.Sys, st.IO.Devices)
 	}
 	st.FDs, err = readFDs(s.Proc, procs)
 	return st, err

@@ -83,7 +83,7 @@ func TestUnified(t *testing.T) {
 		// memory.high and pids.max say max: absent; swap.max says 0: a limit of nothing.
 		`"memory":{"current":4096,"peak":8192,"limit":1073741824,"swap":0,"swap_limit":0,"cache":2000,"rss":1000,` +
 		`"events":{"low":0,"high":3,"max":2,"oom":1,"oom_kill":1,"oom_group_kill":0}},` +
-		`"io":{"devices":[{"major":254,"minor":0,"read_bytes":4096,"write_bytes":8192,"read_ios":1,"write_ios":2}]},` +
+		`"io":{"devices":[{"name":"vdx","major":254,"minor":0,"read_bytes":4096,"write_bytes":8192,"read_ios":1,"write_ios":2}]},` +
 		`"pids":{"current":3}}`
 	check(t, Source{Cgroups: map[string]string{"": dir}}, want)
 }
@@ -151,6 +151,13 @@ Total 3
 
 func check(t *testing.T, s Source, want string) {
 	t.Helper()
+	s.Sys = t.TempDir()
+	if err := os.MkdirAll(filepath.Join(s.Sys, "dev/block"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("../../devices/pci0/virtio1/block/vdx", filepath.Join(s.Sys, "dev/block/254:0")); err != nil {
+		t.Fatal(err)
+	}
 	st, err := Read(s)
 	if err != nil {
 		t.Fatal(err)

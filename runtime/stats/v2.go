@@ -2,6 +2,8 @@ package stats
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -90,6 +92,15 @@ func (dev *Device) number(text string) bool {
 	dev.Major, err1 = strconv.ParseUint(major, 10, 32)
 	dev.Minor, err2 = strconv.ParseUint(minor, 10, 32)
 	return ok && err1 == nil && err2 == nil
+}
+
+// nameDevices follows /sys/dev/block/MAJOR:MINOR, a link to the disk's folder.
+func nameDevices(sys string, devices []Device) {
+	for i, dev := range devices {
+		if target, err := os.Readlink(filepath.Join(sys, "dev/block", dev.String())); err == nil {
+			devices[i].Name = filepath.Base(target)
+		}
+	}
 }
 
 func (dev Device) String() string { return fmt.Sprintf("%d:%d", dev.Major, dev.Minor) }

@@ -61,6 +61,7 @@ configuration() {
 		    network: {mode: none}
 		  limits-only:
 		    resources: {memory: {limit: 64M}}
+		    network: {mode: none}
 	END
 }
 
@@ -107,7 +108,7 @@ expected() {
 # runs COMMAND…: runs the bundle in the background with a runtime, and compares
 # what the service says and what the kernel holds.
 runs() {
-	rm -f "$data/go"
+	rm -f "$data/go" "$work/out" # of the run before
 	"$@" >"$work/out" 2>"$work/err" 3>&- &
 	local pid=$!
 	wait_until grep -qx ready "$work/out" || { cat "$work/out" "$work/err"; return 1; }

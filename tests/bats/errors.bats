@@ -254,6 +254,7 @@ ours() { not_runc "its wording is its own"; }
 	fails "blackhole kill: takes at most 2 arguments, not 3 (a b c)*" bh kill a b c
 	fails "blackhole list: takes no arguments, not 1 (a)*" bh list a
 	fails 'unknown command "creat"; did you mean "create"?' bh creat
+	fails 'unknown command "init"; *' "$BLACKHOLE" init
 	fails 'unknown command "zzz"; blackhole --help lists them' bh zzz
 	fails 'blackhole: flag provided but not defined: -nope; see blackhole --help' bh --nope list
 }

@@ -36,13 +36,15 @@ killed_create() {
 
 # hang KIND: a creation that is killed while a hook of that kind runs.
 hang() {
+	marker=$((100000 + $$)) # seconds, by which the hook is found in any pid namespace
 	configure '.hooks = {($kind): [{path: "/bin/sh", args: ["sh", "-c", $hook]}],
 		poststop: [{path: "/bin/sh", args: ["sh", "-c", $poststop]}]}' --arg kind "$1" \
-		--arg hook "echo \$\$ >$work/hook; exec sleep 1000" --arg poststop "cat >$work/poststop"
+		--arg hook "touch $work/hook; exec sleep $marker" --arg poststop "cat >$work/poststop"
 	"$BLACKHOLE" --root "$root" create -b "$bundle" "$id" </dev/null >/dev/null 2>&1 3>&- &
 	creator=$!
-	wait_until test -s "$work/hook"
-	background+=("$(<"$work/hook")")
+	wait_until test -e "$work/hook"
+	wait_until pgrep -f "^sleep $marker\$" >/dev/null
+	mapfile -t background < <(pgrep -f "^sleep $marker\$")
 	kill -KILL "$creator"
 	wait "$creator" || true
 }
@@ -54,6 +56,14 @@ hang() {
 	bh delete --force "$id"
 	nothing_left "$id"
 	[[ $(jq -r '.id + " " + .status + " " + .bundle' "$work/poststop") == "$id stopped $bundle" ]]
+}
+
+@test "a creation killed during a createContainer hook: the hook dies with the container" {
+	hang createContainer # it runs in the container's namespaces and cgroups
+	bh delete --force "$id"
+	run ! pgrep -f "^sleep $marker\$"
+	nothing_left "$id"
+	[[ -s $work/poststop ]]
 }
 
 @test "a creation killed during a poststart hook is a container like any other" {

@@ -35,7 +35,7 @@ teardown() { oci_teardown; }
 	configure '.annotations = {"org.example.a": "1=2"}'
 	bh create -b "$bundle" "$id"
 	run -0 bh state "$id"
-	[[ $(jq -c 'keys_unsorted' <<<"$output") == '["ociVersion","id","pid","status","bundle","rootfs","created","annotations","owner"]' ]]
+	[[ $(jq -c 'del(.stats) | keys_unsorted' <<<"$output") == '["ociVersion","id","pid","status","bundle","rootfs","created","annotations","owner"]' ]]
 	[[ $(jq -r .bundle <<<"$output") == "$bundle" ]]
 	[[ $(jq -r .rootfs <<<"$output") == "$bundle/rootfs" ]]
 	[[ $(jq -r '.annotations["org.example.a"]' <<<"$output") == "1=2" ]]
@@ -50,10 +50,13 @@ teardown() { oci_teardown; }
 	# Both read the other's state: the format is libcontainer's.
 	bh create -b "$bundle" "$id"
 	bh start "$id"
-	diff <(bh state "$id" | sed 's/"ociVersion": "[^"]*"//') <(runc --root "$root" state "$id" | sed 's/"ociVersion": "[^"]*"//')
+	diff <(bh state "$id" | jq 'del(.stats, .ociVersion)') <(runc --root "$root" state "$id" | jq 'del(.ociVersion)')
 	diff <(bh list) <(runc --root "$root" list)
 	diff <(bh list -q) <(runc --root "$root" list -q)
 	diff <(bh list --format json | jq 'del(.[].ociVersion)') <(runc --root "$root" list --format json | jq 'del(.[].ociVersion)')
+	bh kill "$id" KILL
+	wait_until is_status "$id" stopped # and has no statistics any more
+	diff <(bh state "$id" | sed 's/"ociVersion": "[^"]*"//') <(runc --root "$root" state "$id" | sed 's/"ociVersion": "[^"]*"//')
 	bh delete --force "$id"
 	diff <(bh list) <(runc --root "$root" list)
 	diff <(bh list -f json) <(runc --root "$root" list -f json)
@@ -119,6 +122,9 @@ teardown() { oci_teardown; }
 @test "run hands all output on before it returns" {
 	in_sh 'i=0; while [ $i -lt 20000 ]; do echo line $i; i=$((i+1)); done'
 	[[ $(bh run -b "$bundle" "$id" | wc -l) == 20000 ]]
+	# Less than two pipes hold, so the program ends long before it is read.
+	in_sh 'busybox head -c 100000 /dev/zero'
+	[[ $(bh run -b "$bundle" "$id" | { sleep 0.5 && wc -c; }) == 100000 ]]
 }
 
 @test "run without a bundle takes the working directory" {
@@ -196,8 +202,11 @@ teardown() { oci_teardown; }
 	echo mark >"$bundle/rootfs/etc/mark"
 	[[ $(bh run --no-pivot -b "$bundle" "$id") == mark ]]
 	[[ $(bh run --no-new-keyring -b "$bundle" "$id") == mark ]]
-	bh create --no-pivot --no-new-keyring -b "$bundle" "$id"
-	bh start "$id"
+	bh create --no-pivot -b "$bundle" "$id"
+	[[ $(jq -c '.config | [.no_pivot_root, .no_new_keyring | . == true]' "$root/$id/state.json") == "[true,false]" ]]
+	bh delete "$id"
+	bh create --no-new-keyring -b "$bundle" "$id"
+	[[ $(jq -c '.config | [.no_pivot_root, .no_new_keyring | . == true]' "$root/$id/state.json") == "[false,true]" ]]
 	bh delete --force "$id"
 }
 
@@ -284,6 +293,7 @@ teardown() { oci_teardown; }
 
 @test "READY=1 of the container reaches the service manager" {
 	"$(tool notify)" -listen "$work/notify" >"$work/notified" 3>&- &
+	background+=($!)
 	wait_until test -S "$work/notify"
 	cp "$(tool notify)" "$bundle/rootfs/bin/notify"
 	program notify -send READY=1

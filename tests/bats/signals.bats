@@ -12,6 +12,9 @@ trapping() {
 		echo ready; while :; do sleep 0.05; done'
 }
 
+# twice NAME: the container got that signal twice.
+twice() { [[ $(grep -cx "$1" "$work/out") == 2 ]]; }
+
 # in_background ARGS…: runs the binary in the background, its output in
 # $work/out; $run_pid is its process.
 in_background() {
@@ -87,7 +90,7 @@ in_background() {
 	kill -URG "$run_pid"
 	kill -CHLD "$run_pid"
 	kill -USR1 "$run_pid"
-	wait_until test "$(grep -cx USR1 "$work/out")" -ge 1
+	wait_until twice USR1
 	run ! grep -q WINCH "$work/out"
 	is_status "$id" running
 	bh kill "$id" KILL

@@ -1,0 +1,211 @@
+package hooks
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+
+	"blackhole/hooks/params"
+)
+
+// Each bridge has one nftables table of its own. Its rules are the bridge's and
+// never change; what a container adds are elements of its sets and maps:
+//
+//	masqueraded4  the addresses that reach other networks under the host's
+//	ports4        protocol and port of the host to address and port of a container
+//	at4           the same for one address of the host alone
+//
+// and the same for IPv6. firewallrules.go has the rules.
+
+// tablePrefix starts the name of our tables.
+const tablePrefix = "io.blackhole."
+
+func tableOf(bridge string) *nftables.Table {
+	return &nftables.Table{Family: nftables.TableFamilyINet, Name: tablePrefix + bridge}
+}
+
+// element is one element of a named set.
+type element struct {
+	set string
+	nftables.SetElement
+}
+
+// elements is everything that a container adds to its bridge's table.
+func (e *entry) elements() []element {
+	var all []element
+	add := func(set string, key, value []byte) {
+		all = append(all, element{set, nftables.SetElement{Key: key, Val: value, Comment: e.comment()}})
+	}
+	for _, address := range []netip.Addr{e.Address, e.Address6} {
+		if !address.IsValid() {
+			continue
+		}
+		version := "4"
+		if address.Is6() {
+			version = "6"
+		}
+		if e.Masquerade {
+			add("masqueraded"+version, address.AsSlice(), nil)
+		}
+		for _, p := range e.Ports {
+			target := append(address.AsSlice(), port(p.Container)...)
+			key := append(protocol(p.Protocol), port(p.Host)...)
+			switch {
+			case !p.HostIP.IsValid():
+				add("ports"+version, key, target)
+			case p.HostIP.Unmap().Is4() == address.Is4():
+				add("at"+version, append(p.HostIP.Unmap().AsSlice(), key...), target)
+			}
+		}
+	}
+	return all
+}
+
+// comment is the container's id, as far as one fits (NFT_USERDATA_MAXLEN, with
+// its length and a final zero).
+func (e *entry) comment() string { return e.ID[:min(len(e.ID), 120)] }
+
+// protocol and port are as the kernel has them in a register of 4 bytes.
+func protocol(name string) []byte {
+	if name == "udp" {
+		return []byte{unix.IPPROTO_UDP, 0, 0, 0}
+	}
+	return []byte{unix.IPPROTO_TCP, 0, 0, 0}
+}
+
+func port(number uint16) []byte { return []byte{byte(number >> 8), byte(number), 0, 0} }
+
+// openFirewall puts a container into its bridge's table. The table is made, with
+// all the containers of the book, when it is not there: a bridge is new, or
+// somebody flushed the host's rules.
+func (b *book) openFirewall(e *entry) error {
+	conn, err := dialFirewall()
+	if err != nil {
+		return err
+	}
+	defer conn.CloseLasting()
+
+	table, sets := tableOf(e.Bridge), map[string]*nftables.Set{}
+	for _, s := range newSets(table) {
+		sets[s.Name] = s
+	}
+	have, err := tables(conn)
+	if err != nil {
+		return err
+	}
+	if have[table.Name] {
+		if err := addElements(conn, sets, e.elements()); err != nil {
+			return err
+		}
+		return flush(conn)
+	}
+	conn.AddTable(table)
+	if err := addRules(conn, table, e.Bridge, e.Subnet, sets); err != nil {
+		return err
+	}
+	for _, other := range b.Containers {
+		if other.Bridge != e.Bridge {
+			continue
+		}
+		if err := addElements(conn, sets, other.elements()); err != nil {
+			return err
+		}
+	}
+	return flush(conn)
+}
+
+// closeFirewall takes a container out of its bridge's table.
+func (e *entry) closeFirewall() error {
+	all := e.elements()
+	if len(all) == 0 {
+		return nil
+	}
+	conn, err := dialFirewall()
+	if err != nil {
+		return err
+	}
+	defer conn.CloseLasting()
+	have, err := tables(conn)
+	if err != nil || !have[tablePrefix+e.Bridge] {
+		return err
+	}
+	sets := map[string]*nftables.Set{}
+	for _, s := range newSets(tableOf(e.Bridge)) {
+		sets[s.Name] = s
+	}
+	// To delete what is not there would be an error, and a hook that was
+	// killed may not have come so far: so they are added first.
+	if err := addElements(conn, sets, all); err != nil {
+		return err
+	}
+	for _, el := range all {
+		if err := conn.SetDeleteElements(sets[el.set], []nftables.SetElement{el.SetElement}); err != nil {
+			return fmt.Errorf("cannot remove from the firewall's set %s: %w", el.set, err)
+		}
+	}
+	return flush(conn)
+}
+
+// removeTable deletes a bridge's table, if it is there.
+func removeTable(bridge string) error {
+	conn, err := dialFirewall()
+	if err != nil {
+		return err
+	}
+	defer conn.CloseLasting()
+	have, err := tables(conn)
+	if err != nil || !have[tablePrefix+bridge] {
+		return err
+	}
+	conn.DelTable(tableOf(bridge))
+	return flush(conn)
+}
+
+// tables lists the inet tables by name. A kernel without nf_tables has none.
+func tables(conn *nftables.Conn) (map[string]bool, error) {
+	list, err := conn.ListTablesOfFamily(nftables.TableFamilyINet)
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the firewall's tables: %w", err)
+	}
+	names := map[string]bool{}
+	for _, t := range list {
+		names[t.Name] = true
+	}
+	return names, nil
+}
+
+func addElements(conn *nftables.Conn, sets map[string]*nftables.Set, all []element) error {
+	for _, el := range all {
+		if err := conn.SetAddElements(sets[el.set], []nftables.SetElement{el.SetElement}); err != nil {
+			return fmt.Errorf("cannot add to the firewall's set %s: %w", el.set, err)
+		}
+	}
+	return nil
+}
+
+func dialFirewall() (*nftables.Conn, error) {
+	conn, err := nftables.New(nftables.AsLasting())
+	if err != nil {
+		return nil, fmt.Errorf("cannot talk to the firewall: %w", lacks(err, "nftables", "nf_tables"))
+	}
+	return conn, nil
+}
+
+func flush(conn *nftables.Conn) error {
+	if err := conn.Flush(); err != nil {
+		return fmt.Errorf("cannot change the firewall: %w", lacks(err, "nftables with address translation", "nf_tables, nft_nat, nft_masq, nft_fib_inet"))
+	}
+	return nil
+}
+
+// overlaps tells whether two published ports cannot both be had.
+func overlaps(a, b params.Port) bool {
+	return a.Protocol == b.Protocol && a.Host == b.Host &&
+		(!a.HostIP.IsValid() || !b.HostIP.IsValid() || a.HostIP.Unmap() == b.HostIP.Unmap())
+}

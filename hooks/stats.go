@@ -1,0 +1,140 @@
+package hooks
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// Stats is what went through a container's interface since it was made, in the
+// container's own directions: bytes (with Ethernet headers) and packets.
+type Stats struct {
+	RxBytes, TxBytes     uint64
+	RxPackets, TxPackets uint64
+	RxDropped, TxDropped uint64 // by the interface itself, not by the shaping
+
+	Ingress, Egress *ShapingStats // nil: not shaped
+}
+
+// ShapingStats is what a token bucket did to a direction.
+type ShapingStats struct {
+	Rate           uint64 // bytes a second, as configured
+	Dropped        uint32 // packets, because the queue was full
+	Overlimits     uint32 // how often a packet had to wait for the rate
+	BacklogBytes   uint32 // waiting now
+	BacklogPackets uint32
+}
+
+// Stats reads the counters of a container's interface from its host end; nil
+// without error when the container has none (another mode, or it is gone).
+func (n *Network) Stats(id string) (*Stats, error) {
+	k, err := dial(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer k.close()
+	link, err := find(k.host, hostEnd(id))
+	if err != nil || link == nil {
+		return nil, err
+	}
+	counters := link.Attrs().Statistics
+	if counters == nil {
+		return nil, fmt.Errorf("cannot read the counters of interface %s: the kernel gives none", hostEnd(id))
+	}
+	s := &Stats{
+		// What the host end sends, the container receives.
+		RxBytes: counters.TxBytes, RxPackets: counters.TxPackets, RxDropped: counters.TxDropped,
+		TxBytes: counters.RxBytes, TxPackets: counters.RxPackets, TxDropped: counters.RxDropped,
+	}
+	if s.Ingress, err = bucketStats(link.Attrs().Index); err != nil {
+		return nil, err
+	}
+	ifb, err := find(k.host, ifbName(id))
+	if err != nil {
+		return nil, err
+	}
+	if ifb != nil {
+		if s.Egress, err = bucketStats(ifb.Attrs().Index); err != nil {
+			return nil, err
+		}
+	}
+	rates := n.peek(id)
+	if s.Ingress != nil {
+		s.Ingress.Rate = rates.IngressRate
+	}
+	if s.Egress != nil {
+		s.Egress.Rate = rates.EgressRate
+	}
+	return s, nil
+}
+
+// peek is a container's configured bandwidth, read without waiting for a hook
+// that has the book: a book is replaced as a whole.
+func (n *Network) peek(id string) Bandwidth {
+	var b book
+	data, err := os.ReadFile(filepath.Join(n.folder(), bookName))
+	if err != nil || json.Unmarshal(data, &b) != nil || b.Containers[id] == nil {
+		return Bandwidth{}
+	}
+	return b.Containers[id].Bandwidth
+}
+
+// bucketStats reads the token bucket of one link, nil when it has none. It asks
+// for that qdisc alone: a dump lists those of every link of the host.
+//
+//	tc -s qdisc show dev LINK root
+func bucketStats(index int) (*ShapingStats, error) {
+	// The kernel tells everybody that listens, and who asked only on ECHO.
+	request := nl.NewNetlinkRequest(unix.RTM_GETQDISC, unix.NLM_F_ECHO|unix.NLM_F_ACK)
+	request.AddData(&nl.TcMsg{Family: nl.FAMILY_ALL, Ifindex: int32(index), Parent: netlink.HANDLE_ROOT})
+	answers, err := request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWQDISC)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the shaping of interface %d: %w", index, err)
+	}
+	for _, answer := range answers {
+		attributes, err := nl.ParseRouteAttr(answer[nl.SizeofTcMsg:])
+		if err != nil {
+			return nil, fmt.Errorf("cannot read the shaping of interface %d: %w", index, err)
+		}
+		var stats *ShapingStats
+		ours := false
+		for _, a := range attributes {
+			switch a.Attr.Type {
+			case nl.TCA_KIND:
+				ours = nl.BytesToString(a.Value) == "tbf"
+			case nl.TCA_STATS2:
+				stats = queueStats(a.Value)
+			}
+		}
+		if ours {
+			return stats, nil
+		}
+	}
+	return nil, nil
+}
+
+// queueStats finds struct gnet_stats_queue (linux/gen_stats.h) in TCA_STATS2.
+func queueStats(data []byte) *ShapingStats {
+	attributes, err := nl.ParseRouteAttr(data)
+	if err != nil {
+		return nil
+	}
+	for _, a := range attributes {
+		if a.Attr.Type != nl.TCA_STATS_QUEUE || len(a.Value) < 20 {
+			continue
+		}
+		field := func(i int) uint32 { return binary.NativeEndian.Uint32(a.Value[4*i:]) }
+		return &ShapingStats{BacklogPackets: field(0), BacklogBytes: field(1), Dropped: field(2), Overlimits: field(4)}
+	}
+	return nil
+}
