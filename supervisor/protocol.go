@@ -13,12 +13,10 @@ const ProtocolVersion = 1
 // Request is the one line that a client sends.
 type Request struct {
 	Version int `json:"version"`
-	// Method is status, stop, restart, end or apply.
+	// Method is status, stop, restart or end.
 	Method string `json:"method"`
 	// Services are those meant; none is all.
 	Services []string `json:"services,omitempty"`
-	// DryRun, of apply: tell what would be done.
-	DryRun bool `json:"dry_run,omitempty"`
 }
 
 // Reply is the one line that comes back, when all is done.
@@ -27,7 +25,6 @@ type Reply struct {
 	Error    string          `json:"error,omitempty"`
 	Pid      int             `json:"pid,omitempty"` // the supervisor's
 	Services []ServiceStatus `json:"services,omitempty"`
-	Changes  []string        `json:"changes,omitempty"` // of apply
 }
 
 // ServiceStatus is what status tells of a service.

@@ -25,8 +25,8 @@ import (
 	"blackhole/spec"
 )
 
-// Options says what to supervise. All but Services, Group, Metrics, Settled and
-// Out must be set.
+// Options says what to supervise. All but Services, Settled and Out must be
+// set.
 type Options struct {
 	Paths   Paths
 	Runtime *runtime.Runtime
