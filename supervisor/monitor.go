@@ -17,6 +17,7 @@ type usage struct {
 	at, beforeAt time.Time
 	levels       []oomLevel
 	oomKills     uint64    // those that were told
+	memory       uint64    // at the last sample, without file pages
 	oomAt        time.Time // when the last was
 	throttled    time.Time // throttled on end since; zero: it is not
 	sampling     bool      // a sample of its own is under way

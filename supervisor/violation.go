@@ -45,6 +45,12 @@ func (s *Supervisor) checkMemory(sv *service, m *stats.Memory, killed bool) {
 	if m.Limit != nil && *m.Limit > 0 && *m.Limit < noLimit {
 		limit, critical := *m.Limit, float64(*s.monitor.MemoryCritical)
 		s.checkPart(sv, "memory", "bytes", float64(used), float64(limit))
+		// V2 tells of no threshold between memory.high and the limit; so one that
+		// is near it and grows is looked at again soon.
+		if grew := used > sv.usage.memory+limit/200; grew && float64(used) >= float64(limit)*float64(*s.monitor.AlertAt) {
+			s.sampleSoon(sv.name)
+		}
+		sv.usage.memory = used
 		if part := float64(used) / float64(limit); part >= critical && critical < 1 && !killed && sv.alive && sv.state != Stopping {
 			reason := fmt.Sprintf("memory critical: %s of %s used", size(used), size(limit))
 			s.raise(sv, &Alert{
