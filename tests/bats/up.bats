@@ -1,5 +1,5 @@
 # up, down, restart, status, logs: the life of services under the supervisor.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2016
 
 load helpers
 load supervisor
@@ -116,7 +116,7 @@ teardown() { up_teardown; }
 		  @bad: {executable: /bin/sh, args: [-c, "echo starting; echo no such table >&2; exit 3"], restart: {max_retries: 2, backoff: 50ms}}
 		  @needs: {executable: /bin/sleep, args: ["1000"], depends_on: [@bad]}
 		  @missing: {executable: /bin/sh, args: [-c, "exec /nonexistent"], restart: {policy: "no"}}
-		  @done: {executable: /bin/true}
+		  @ends: {executable: /bin/true}
 		  @good: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
 	Y
 	run -1 up
@@ -127,7 +127,7 @@ teardown() { up_teardown; }
 	[[ $(service bad '.output[-1]') == "no such table" ]]
 	[[ $(service needs .reason) == "for ${pre}bad, which is failed" ]]
 	[[ $(service missing .reason) == "exit code 127" ]]
-	[[ $(service done .state) == stopped && $(service done .reason) == finished ]]
+	[[ $(service ends .state) == stopped && $(service ends .reason) == finished ]]
 	is_state good running
 	alert bad failed firing
 	[[ $(alerts_of bad failed) == 1 ]]

@@ -1,5 +1,5 @@
 # Violations under the supervisor, each provoked for real.
-# shellcheck shell=bash disable=SC2154
+# shellcheck shell=bash disable=SC2154,SC2016
 
 load helpers
 load supervisor
