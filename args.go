@@ -12,7 +12,7 @@ import (
 // while the flag parser stops at the first argument. What follows "--" stays.
 func flagsFirst(app *cli.App, args []string) []string {
 	at := commandIndex(app, args)
-	if at < 0 {
+	if at < 0 || args[len(args)-1] == "--generate-bash-completion" { // whose place is the end
 		return args
 	}
 	command := app.Command(args[at])

@@ -16,7 +16,7 @@ var (
 )
 
 func main() {
-	logrus.SetFormatter(plain{}) // until the flags are read
+	logrus.SetFormatter(&plain{}) // until the flags are read
 	app := newApp()
 	os.Exit(exitCode(app.Run(flagsFirst(app, os.Args))))
 }
@@ -52,9 +52,12 @@ func commands() []*cli.Command {
 		resumeCommand(),
 		updateCommand(),
 		eventsCommand(),
+		checkpointCommand(),
+		restoreCommand(),
 		featuresCommand(),
 		gcCommand(),
 		hookCommand(),
+		manCommand(),
 	}
 }
 

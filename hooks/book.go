@@ -142,13 +142,17 @@ func (b *book) close() {
 func lockFolder(folder string, create bool) (*os.File, error) {
 	for {
 		if create {
-			if err := os.MkdirAll(folder, 0o700); err != nil {
+			err := os.MkdirAll(folder, 0o700)
+			if errors.Is(err, fs.ErrExist) {
+				continue // it was there, and its last user removed it before the second look
+			}
+			if err != nil {
 				return nil, err
 			}
 		}
 		dir, err := os.Open(folder)
 		if errors.Is(err, fs.ErrNotExist) && create {
-			continue // its last user removed it meanwhile
+			continue // the same, a moment later
 		}
 		if err != nil {
 			return nil, err

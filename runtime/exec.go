@@ -67,13 +67,13 @@ func (r *Runtime) exec(o *ExecOptions) (int, error) {
 	}
 	fg := &foreground{stdin: o.Stdin, stdout: o.Stdout, stderr: o.Stderr}
 	defer fg.close()
-	signals := catchSignals()
-	defer signals.stop()
+	fg.signals = catchSignals()
+	defer fg.signals.stop()
 	p, err := r.execProcess(o, fg)
 	if err != nil {
 		return -1, err
 	}
-	code, err := signals.forward(p, fg, false)
+	code, err := fg.signals.forward(p, fg, false)
 	if err != nil {
 		p.discard(o.PidFile)
 		return -1, err
@@ -125,6 +125,7 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 	if err != nil {
 		return nil, err
 	}
+	fg.ready()
 	if err := c.Run(process); err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/utils"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -119,6 +120,10 @@ func subCgroups(args []string) (map[string]string, error) {
 		for c := range strings.SplitSeq(controllers, ",") {
 			if c == "" {
 				return nil, fmt.Errorf("cgroup %q has an empty controller name", arg)
+			}
+			if cgroups.IsCgroup2UnifiedMode() {
+				// Libcontainer would pass it over.
+				return nil, fmt.Errorf("cgroup %q names a controller, of which cgroup v2 knows none: give the path alone", arg)
 			}
 			if _, twice := paths[c]; twice {
 				return nil, fmt.Errorf("cgroup %q names controller %s a second time", arg, c)

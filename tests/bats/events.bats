@@ -29,10 +29,11 @@ at_least() { (($(count "$1") >= $2)); }
 	(($(jq '.data.cpu.usage.total' <<<"$output") > 0))
 }
 
+# Zeroes apart: newer ones of runc leave empty parts out.
 @test "the statistics have every key that runc's have" {
 	not_runc "compares itself"
 	running
-	keys() { jq -c '[.data | paths(scalars) | map(select(type == "string"))] | unique' <<<"$1"; }
+	keys() { jq -c '[.data | paths(scalars | select(. != 0)) | map(select(type == "string"))] | unique' <<<"$1"; }
 	local mine theirs
 	mine=$(bh events --stats "$id")
 	# Debian's runc reads the same state; it knows fewer keys.

@@ -21,7 +21,7 @@ killed_create() {
 @test "delete --force after kill -9 of create, at any point" {
 	local i
 	for ((i = 0; i < ${KILLS:-60}; i++)); do
-		killed_create $((RANDOM % 40))
+		killed_create $((RANDOM % 60))
 		bh delete --force "$id"
 		nothing_left "$id"
 	done
