@@ -75,6 +75,9 @@ bench: build ## times beside runc and crun, in one run
 install: build ## into PREFIX (/usr/local), below DESTDIR if set
 	install -D -m 755 $(BLACKHOLE) $(DESTDIR)$(PREFIX)/bin/blackhole
 	install -D -m 644 examples/blackhole.yaml $(DESTDIR)$(PREFIX)/share/doc/blackhole/blackhole.yaml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/blackhole docs/supervisor.md docs/control-socket.md
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' init/blackhole.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/blackhole.service
 	install -D -m 644 completions/blackhole.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/blackhole
 	install -D -m 644 completions/_blackhole $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_blackhole
 	install -D -m 644 completions/blackhole.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/blackhole.fish
