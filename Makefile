@@ -10,10 +10,15 @@ TAGS      := seccomp netgo osusergo urfave_cli_no_docs
 LDFLAGS   := -s -w -linkmode external -extldflags -static -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BLACKHOLE := $(CURDIR)/build/blackhole
 PREFIX    ?= /usr/local
-BATS      ?= tests/bats
+BATS      ?= tests/bats tests/bats/effects
+# Those that cgroups matter to; all of them take half an hour on a busy host.
+GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats)
+
+TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools curl dmsetup gcc libc6-dev \
+	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs python3
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats lint guest bench install clean
+.PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -26,16 +31,35 @@ run: build ## start, ask, show and remove the two services of examples/blackhole
 	@tests/need nginx redis-server redis-tools curl jq
 	@BLACKHOLE=$(BLACKHOLE) examples/run
 
-test: test-unit test-bats ## every test
+test: test-unit test-bats test-guest ## every test
 
 test-unit: ## unit and golden tests
-	@tests/need gcc libc6-dev pkg-config libseccomp-dev
+	@tests/need pkg-config libseccomp-dev $(TEST_PACKAGES)
 	$(GO) vet -tags "$(TAGS)" ./...
 	$(GO) test -race -tags "$(TAGS)" ./...
 
-test-bats: build ## the built binary as its user runs it; BATS=FILE for a part
-	@tests/need bats busybox-static runc crun jq nginx redis-server redis-tools curl
+test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE for a part
 	BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(BATS)
+
+# One boot for all of them. What the host's cgroups cannot hold is tested here
+# alone, see tests/bats/effects.
+test-guest: build test-tools ## in a virtual machine with cgroup v2; GUEST_BATS=FILE for a part
+	tests/guest/run -t 1200 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(GUEST_BATS)
+
+limits: ## measure every limit on this host and in the guest; prints the table of docs/limits.md
+	@$(MAKE) --no-print-directory build test-tools >&2
+	@rm -rf build/measured && mkdir -p build/measured
+	@MEASURED=$(CURDIR)/build/measured/here BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure tests/bats/effects >&2
+	@tests/guest/run -t 1200 -w $(CURDIR)/build/measured -- env MEASURED=$(CURDIR)/build/measured/guest BLACKHOLE=$(BLACKHOLE) \
+		bats --print-output-on-failure tests/bats/effects >&2
+	@tests/limits-table build/measured/guest build/measured/here
+
+# What the tests run, built here: compiling takes long in the virtual machine.
+test-tools:
+	@tests/need $(TEST_PACKAGES)
+	@mkdir -p build/tests
+	@CGO_ENABLED=0 $(GO) build -o build/tests ./tests/cmd/...
+	@gcc -std=gnu11 -O1 -Wall -Wextra -Werror -static -o build/tests/load tests/cmd/load/load.c
 
 lint: ## read the sources: gofmt, go vet, shellcheck, golangci-lint
 	@GO=$(GO) TAGS="$(TAGS)" tests/lint
@@ -51,6 +75,13 @@ bench: build ## times beside runc and crun, in one run
 install: build ## into PREFIX (/usr/local), below DESTDIR if set
 	install -D -m 755 $(BLACKHOLE) $(DESTDIR)$(PREFIX)/bin/blackhole
 	install -D -m 644 examples/blackhole.yaml $(DESTDIR)$(PREFIX)/share/doc/blackhole/blackhole.yaml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/blackhole docs/supervisor.md docs/control-socket.md
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' init/blackhole.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/blackhole.service
+	install -D -m 644 completions/blackhole.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/blackhole
+	install -D -m 644 completions/_blackhole $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_blackhole
+	install -D -m 644 completions/blackhole.fish $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/blackhole.fish
+	$(BLACKHOLE) man $(DESTDIR)$(PREFIX)/share/man/man8
 
 clean: ## all that was built
 	rm -rf build

@@ -12,7 +12,7 @@ import (
 // while the flag parser stops at the first argument. What follows "--" stays.
 func flagsFirst(app *cli.App, args []string) []string {
 	at := commandIndex(app, args)
-	if at < 0 {
+	if at < 0 || args[len(args)-1] == "--generate-bash-completion" { // whose place is the end
 		return args
 	}
 	command := app.Command(args[at])
@@ -42,7 +42,7 @@ func flagsFirst(app *cli.App, args []string) []string {
 
 // keepsOrder tells of a command whose arguments are a program with flags of
 // its own.
-func keepsOrder(command string) bool { return command == "exec" }
+func keepsOrder(command string) bool { return command == "exec" || command == "ps" }
 
 // commandIndex finds the first argument that is neither a global flag nor the
 // value of one.

@@ -40,14 +40,22 @@ func setUpLog(c *cli.Context) error {
 
 // plain writes a log entry as a person reads it: its message, behind its level
 // unless it is an error, which speaks for itself.
-type plain struct{}
+type plain struct {
+	quoting bool // libcontainer quotes a log of criu's, line by line
+}
 
-func (plain) Format(e *logrus.Entry) ([]byte, error) {
+func (p *plain) Format(e *logrus.Entry) ([]byte, error) {
 	message := strings.TrimSpace(e.Message)
 	switch message {
 	case "unable to get oom kill count", "unable to terminate initProcess":
 		// Libcontainer says so of a container that failed to start, beside the
 		// error that tells why.
+		return nil, nil
+	}
+	quote := strings.HasPrefix(message, "--- Quoting ")
+	if e.Level == logrus.WarnLevel && (quote || p.quoting) {
+		// The error names the log, and the line in it that matters.
+		p.quoting = quote || message != "---"
 		return nil, nil
 	}
 	if e.Level > logrus.ErrorLevel {

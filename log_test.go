@@ -19,7 +19,7 @@ func TestExitCode(t *testing.T) {
 	savedOut, savedFormatter := logger.Out, logger.Formatter
 	defer func() { logger.Out, logger.Formatter = savedOut, savedFormatter }()
 	logger.SetOutput(&out)
-	logger.SetFormatter(plain{})
+	logger.SetFormatter(&plain{})
 	for _, row := range []struct {
 		err  error
 		code int
@@ -42,6 +42,7 @@ func TestExitCode(t *testing.T) {
 }
 
 func TestPlain(t *testing.T) {
+	p := &plain{} // one for all rows: it remembers a quotation
 	for _, row := range []struct {
 		level   logrus.Level
 		message string
@@ -50,8 +51,13 @@ func TestPlain(t *testing.T) {
 		{logrus.ErrorLevel, "cannot x\n", "cannot x\n"},
 		{logrus.WarnLevel, "odd", "warning: odd\n"},
 		{logrus.WarnLevel, "unable to get oom kill count", ""},
+		{logrus.WarnLevel, "--- Quoting \"/x/dump.log\"", ""},
+		{logrus.WarnLevel, "108:(00.199453) Add mnt ns 13", ""},
+		{logrus.ErrorLevel, "cannot y", "cannot y\n"},
+		{logrus.WarnLevel, "---", ""},
+		{logrus.WarnLevel, "odd again", "warning: odd again\n"},
 	} {
-		got, err := plain{}.Format(&logrus.Entry{Level: row.level, Message: row.message})
+		got, err := p.Format(&logrus.Entry{Level: row.level, Message: row.message})
 		if string(got) != row.want || err != nil {
 			t.Errorf("%s %q: %q, %v", row.level, row.message, got, err)
 		}

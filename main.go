@@ -16,7 +16,7 @@ var (
 )
 
 func main() {
-	logrus.SetFormatter(plain{}) // until the flags are read
+	logrus.SetFormatter(&plain{}) // until the flags are read
 	app := newApp()
 	os.Exit(exitCode(app.Run(flagsFirst(app, os.Args))))
 }
@@ -33,16 +33,31 @@ func commands() []*cli.Command {
 		configCommand(),
 		specCommand(),
 		bundleCommand(),
+		upCommand(),
+		downCommand(),
+		restartCommand(),
+		statusCommand(),
+		logsCommand(),
+		alertsCommand(),
 		createCommand(),
 		startCommand(),
 		stateCommand(),
 		killCommand(),
 		deleteCommand(),
 		runCommand(),
+		execCommand(),
 		listCommand(),
+		psCommand(),
+		pauseCommand(),
+		resumeCommand(),
 		updateCommand(),
+		eventsCommand(),
+		checkpointCommand(),
+		restoreCommand(),
+		featuresCommand(),
 		gcCommand(),
 		hookCommand(),
+		manCommand(),
 	}
 }
 

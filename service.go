@@ -46,20 +46,31 @@ func translate(c *cli.Context, name string, program []string) (*spec.Translation
 	if _, err := config.Service(name); err != nil {
 		return nil, err
 	}
-	h := host.New()
-	faults, warnings := config.CheckHost(h, name)
-	if all := config.Sorted(config.Check(name), faults); len(all) > 0 {
-		return nil, all
+	t, warnings, err := translateService(config, name, program)
+	if err != nil {
+		return nil, err
 	}
 	for _, w := range warnings {
 		w.Message = "warning: " + w.Message
 		fmt.Fprintln(c.App.ErrWriter, w)
 	}
+	return t, nil
+}
+
+// translateService is translate for a configuration that is loaded; what this
+// host cannot do is returned.
+func translateService(config *spec.Config, name string, program []string) (*spec.Translation, []spec.Fault, error) {
+	h := host.New()
+	faults, warnings := config.CheckHost(h, name)
+	if all := config.Sorted(config.Check(name), faults); len(all) > 0 {
+		return nil, nil, all
+	}
 	self, err := os.Executable()
 	if err != nil {
-		return nil, fmt.Errorf("cannot find the path of this program, which is its bundles' hooks too: %w", err)
+		return nil, nil, fmt.Errorf("cannot find the path of this program, which is its bundles' hooks too: %w", err)
 	}
-	return spec.Translate(config, name, h, spec.Options{Args: program, HookPath: self})
+	t, err := spec.Translate(config, name, h, spec.Options{Args: program, HookPath: self})
+	return t, warnings, err
 }
 
 // contents is what a service's bundle holds.

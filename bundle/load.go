@@ -123,16 +123,24 @@ func check(config *specs.Spec) error {
 		return errors.New("root.path is missing")
 	case config.Process == nil:
 		return errors.New("process is missing")
-	case len(config.Process.Args) == 0:
-		return errors.New("process.args is empty: there is no program to run")
-	case config.Process.Args[0] == "":
-		return errors.New("process.args[0], the program, is empty")
-	case config.Process.Cwd == "":
-		return errors.New("process.cwd is missing")
-	case !filepath.IsAbs(config.Process.Cwd):
-		return fmt.Errorf("process.cwd %q is not an absolute path", config.Process.Cwd)
 	case config.Linux == nil:
 		return errors.New("linux is missing: the container would have no namespaces")
+	}
+	return checkProcess(config.Process, "process.")
+}
+
+// checkProcess finds what keeps any process from being started. The prefix
+// stands before the keys it names.
+func checkProcess(p *specs.Process, prefix string) error {
+	switch {
+	case len(p.Args) == 0:
+		return fmt.Errorf("%sargs is empty: there is no program to run", prefix)
+	case p.Args[0] == "":
+		return fmt.Errorf("%sargs[0], the program, is empty", prefix)
+	case p.Cwd == "":
+		return fmt.Errorf("%scwd is missing", prefix)
+	case !filepath.IsAbs(p.Cwd):
+		return fmt.Errorf("%scwd %q is not an absolute path", prefix, p.Cwd)
 	}
 	return nil
 }

@@ -122,7 +122,9 @@ func (h *testHost) rates(rate uint64, protocol string, port int) (low, high stri
 		if of(m.all) > 105 || of(m.first) > 115 {
 			high = result
 		}
-		if of(m.all) < 95 {
+		// 1 gbit a busy machine does not reach; that it is not exceeded holds
+		// on any.
+		if of(m.all) < 95 && rate < 1e9/8 {
 			low = result
 		}
 	}

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,6 +25,9 @@ const bundleLabel = "bundle="
 // cannot do, so all that is relative is made absolute first, and the label
 // that names the bundle is corrected afterwards.
 func (r *Runtime) config(o *CreateOptions, spec *specs.Spec) (*configs.Config, error) {
+	if err := checkTimeOffsets(spec.Linux.TimeOffsets); err != nil {
+		return nil, err
+	}
 	s := *spec
 	root := *s.Root
 	root.Path = under(o.Bundle, root.Path)
@@ -45,6 +49,9 @@ func (r *Runtime) config(o *CreateOptions, spec *specs.Spec) (*configs.Config, e
 	})
 	if err != nil {
 		return nil, err
+	}
+	if os.Geteuid() != 0 && !config.Namespaces.Contains(configs.NEWUSER) {
+		return nil, errors.New("config.json: linux.namespaces has no user namespace, without which only root can make a container")
 	}
 	// Last in the list, so that it also wins over an annotation "bundle".
 	config.Labels = append(slices.DeleteFunc(config.Labels, func(l string) bool {
@@ -68,7 +75,18 @@ func isBind(m specs.Mount) bool {
 // too late.
 func checkHost(p *specs.Process) error {
 	if p.SelinuxLabel != "" && !selinux.GetEnabled() {
-		return fmt.Errorf("config.json: process.selinuxLabel %q on a host without SELinux", p.SelinuxLabel)
+		return fmt.Errorf("process.selinuxLabel %q on a host without SELinux", p.SelinuxLabel)
+	}
+	return nil
+}
+
+// checkTimeOffsets knows the clocks of time_namespaces(7); of others the kernel
+// says no more than EINVAL, and that in the middle of the creation.
+func checkTimeOffsets(offsets map[string]specs.LinuxTimeOffset) error {
+	for clock := range offsets {
+		if clock != "monotonic" && clock != "boottime" {
+			return fmt.Errorf("config.json: linux.timeOffsets: unknown clock %q: it is monotonic or boottime", clock)
+		}
 	}
 	return nil
 }

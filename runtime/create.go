@@ -52,7 +52,7 @@ type CreateOptions struct {
 // SIGKILL interrupts leaves nothing that Delete would not remove; a failure
 // undoes it at once.
 func (r *Runtime) Create(o CreateOptions) (*Process, error) {
-	c, err := r.create(&o, nil)
+	c, err := r.create(&o, nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("cannot create container %q: %w", o.ID, err)
 	}
@@ -66,9 +66,10 @@ type created struct {
 	notify    *notifySocket // nil without NotifySocket
 }
 
-// create does everything up to the start of the program. io is how a caller
-// that stays in the foreground is connected to the program; nil for others.
-func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err error) {
+// create does everything up to the start of the program, or with images up to
+// when its processes run again. io is how a caller that stays in the foreground
+// is connected to the program; nil for others.
+func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.CriuOpts) (_ *created, err error) {
 	if err := checkID(o.ID); err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 		return nil, err
 	}
 	if err := checkHost(spec.Process); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	if err := checkTerminal(spec.Process.Terminal, io != nil, o.ConsoleSocket); err != nil {
 		return nil, err
@@ -89,7 +90,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 	notify.addTo(spec)
 	process, err := newProcess(spec.Process)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	process.Init = true
 	passFiles(process, o.ListenFiles, o.ExtraFiles)
@@ -149,8 +150,18 @@ func (r *Runtime) create(o *CreateOptions, io *foreground) (_ *created, err erro
 	if err := notify.makeDir(); err != nil {
 		return nil, err
 	}
-	if err := container.Start(process); err != nil {
+	if images != nil {
+		err = container.Restore(process, images)
+	} else {
+		err = container.Start(process)
+	}
+	if err != nil {
 		return nil, err
+	}
+	if low := config.Cgroups.Resources; low.MemoryReservation > 0 || low.Unified[lowFile] != "" {
+		if err := shareLow(rec.CgroupPaths); err != nil {
+			return nil, err
+		}
 	}
 	if err := io.connected(); err != nil {
 		return nil, err

@@ -48,6 +48,9 @@ func (r *Runtime) destroy(c *libcontainer.Container, rec *record, lock *rootLock
 // finish does what follows once cgroups and folder are gone.
 func (r *Runtime) finish(id string, rec *record, lock *rootLock) error {
 	r.removeCgroupParents(rec, lock)
+	if err := shareLow(rec.CgroupPaths); err != nil {
+		r.warn(fmt.Errorf("cannot adapt the memory protection of the cgroup that container %q was in: %w", id, err))
+	}
 	r.poststop(id, rec)
 	return rec.remove()
 }

@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -21,7 +22,7 @@ func (r *Runtime) List() ([]State, error) {
 	}
 	var states []State
 	for _, entry := range entries {
-		if !entry.IsDir() {
+		if !entry.IsDir() || strings.HasPrefix(entry.Name(), "@") { // not a container's: no id begins so
 			continue
 		}
 		id := entry.Name()

@@ -48,7 +48,7 @@ func exitCode(ws unix.WaitStatus) int {
 	return ws.ExitStatus()
 }
 
-// newProcess translates config.json's process.
+// newProcess translates the OCI's process.
 func newProcess(p *specs.Process) (*libcontainer.Process, error) {
 	lp := &libcontainer.Process{
 		Args:            p.Args,
@@ -79,7 +79,7 @@ func newProcess(p *specs.Process) (*libcontainer.Process, error) {
 	for _, l := range p.Rlimits {
 		number, ok := rlimit(l.Type)
 		if !ok {
-			return nil, fmt.Errorf("config.json: unknown process.rlimits type %q", l.Type)
+			return nil, fmt.Errorf("unknown process.rlimits type %q", l.Type)
 		}
 		lp.Rlimits = append(lp.Rlimits, configs.Rlimit{Type: number, Soft: l.Soft, Hard: l.Hard})
 	}

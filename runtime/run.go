@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/opencontainers/runc/libcontainer"
 	"golang.org/x/sys/unix"
 )
 
@@ -28,14 +29,15 @@ type RunOptions struct {
 //
 // In the foreground Stdin is read until it ends, even beyond the program's end.
 func (r *Runtime) Run(o RunOptions) (int, error) {
-	code, err := r.run(&o)
+	code, err := r.run(&o, nil)
 	if err != nil {
 		return -1, fmt.Errorf("cannot run container %q: %w", o.ID, err)
 	}
 	return code, nil
 }
 
-func (r *Runtime) run(o *RunOptions) (code int, err error) {
+// run starts the program, or with images restores its processes.
+func (r *Runtime) run(o *RunOptions, images *libcontainer.CriuOpts) (code int, err error) {
 	var fg *foreground
 	if !o.Detach {
 		fg = &foreground{stdin: o.Stdin, stdout: o.Stdout, stderr: o.Stderr}
@@ -50,7 +52,7 @@ func (r *Runtime) run(o *RunOptions) (code int, err error) {
 			}
 		}
 	}
-	c, err := r.create(&o.CreateOptions, fg)
+	c, err := r.create(&o.CreateOptions, fg, images)
 	if err != nil {
 		return -1, err
 	}
@@ -67,9 +69,11 @@ func (r *Runtime) run(o *RunOptions) (code int, err error) {
 		discard()
 		return -1, err
 	}
-	if err := c.container.Exec(); err != nil {
-		discard()
-		return -1, err
+	if images == nil { // what is restored runs already
+		if err := c.container.Exec(); err != nil {
+			discard()
+			return -1, err
+		}
 	}
 	if o.Detach {
 		r.warn(c.notify.relay(c.pid, c.pid))

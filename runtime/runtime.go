@@ -1,5 +1,5 @@
 // Package runtime is the life of an OCI container on libcontainer: create,
-// start, state, kill, delete, run and list, one file a verb.
+// start, exec, kill, pause, checkpoint, delete and the rest, one file a verb.
 //
 // It keeps what it knows in files below Runtime.Root, so that each verb may be
 // called by another process than the one before; it is equally at home inside

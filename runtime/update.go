@@ -83,6 +83,9 @@ func (r *Runtime) update(id string, u Update) error {
 		}
 		return fmt.Errorf("%w; the former limits are in force", err)
 	}
+	if _, unified := u.Resources.Unified[lowFile]; unified || u.Resources.Memory != nil && u.Resources.Memory.Reservation != nil {
+		return shareLow(state.CgroupPaths)
+	}
 	return nil
 }
 
@@ -165,11 +168,13 @@ func updateCPU(res *cgroups.Resources, c *specs.LinuxCPU) {
 	if c.Shares != nil {
 		res.CpuShares = *c.Shares
 		res.CpuWeight = cgroups.ConvertCPUSharesToCgroupV2Value(*c.Shares)
+		delete(res.Unified, "cpu.weight")
 	}
 	if c.Idle != nil {
 		res.CPUIdle = c.Idle
 		if *c.Idle == 1 && c.Shares == nil {
 			res.CpuShares, res.CpuWeight = 0, 0 // an idle cgroup takes no weight: EINVAL
+			delete(res.Unified, "cpu.weight")
 		}
 	}
 	if c.Cpus != "" {

@@ -21,6 +21,8 @@ func TestCheckFaults(t *testing.T) {
 		{`services: {a: {resources: {fds: {soft: 2, hard: 1}}}}`, `1:40 services.a.resources.fds.soft`, `cannot use 2: it is above fds.hard 1 (f:1:49)`},
 		{"resource_isolation: {defaults: {fds: {soft: 1024, hard: 4096}}}\nservices: {a: {resources: {fds: {hard: 512}}}}", `2:40 services.a.resources.fds.hard`, `cannot use 512: it is below fds.soft 1024 (f:1:45)`},
 		{`services: {a: {resources: {rlimits: {core: {soft: 2, hard: 1}}}}}`, `1:38 services.a.resources.rlimits.core`, `cannot use a soft limit of 2: it is above the hard limit of 1`},
+		{`services: {a: {resources: {rlimits: {as: 2047M}}}}`, `1:42 services.a.resources.rlimits.as`, `cannot use 2146435072: nothing starts with less than 2147483648, use memory.limit instead`},
+		{`services: {a: {resources: {rlimits: {data: 255M}}}}`, `1:44 services.a.resources.rlimits.data`, `cannot use 267386880: nothing starts with less than 268435456, use memory.limit instead`},
 		{`services: {a: {resources: {rlimits: {core: {soft: unlimited, hard: 1}}}}}`, `1:38 services.a.resources.rlimits.core`, `cannot use a soft limit of unlimited: it is above the hard limit of 1`},
 		{`services: {a: {resources: {cpu: {period: 999}}}}`, `1:42 services.a.resources.cpu.period`, `cannot use 999us: it must be from 1ms to 1s`},
 		{`services: {a: {resources: {cpu: {period: 1001ms}}}}`, `1:42 services.a.resources.cpu.period`, `cannot use 1.001s: it must be from 1ms to 1s`},

@@ -48,6 +48,10 @@ type hostChecker struct {
 func (k *hostChecker) cgroup() {
 	const at = "resource_isolation.cgroup."
 	root := *k.iso.Cgroup.RootPath
+	if _, err := cgroupRoot(k.iso.Cgroup); err != nil {
+		k.noCgroup = true // Check says so
+		return
+	}
 	k.v2 = k.host.CgroupVersion(root) == 2
 	if *k.iso.Cgroup.Version == CgroupV2 && !k.v2 {
 		k.noCgroup = true

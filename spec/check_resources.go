@@ -50,6 +50,9 @@ func (k *checker) resources(service string, r *Resources) {
 		if limit := r.Rlimits[name]; limit.Soft > limit.Hard {
 			k.of(service, "resources.rlimits."+name, "cannot use a soft limit of %s: it is above the hard limit of %s",
 				formatRlimit(limit.Soft), formatRlimit(limit.Hard))
+		} else if least := leastRlimit(name); limit.Soft < least {
+			k.of(service, "resources.rlimits."+name, "cannot use %s: nothing starts with less than %d, use memory.limit instead",
+				formatRlimit(limit.Soft), least)
 		}
 	}
 	k.bandwidth(service, r.Network.Bandwidth)
@@ -194,4 +197,17 @@ func controllerUses(r *Resources) []controllerUse {
 	use("io.weight", r.IO.Weight != nil, "io")
 	use("pids.limit", r.Pids.Limit != nil, "pids")
 	return uses
+}
+
+// leastRlimit is what a runtime's own first process in a container needs, for
+// which the service's limits hold already. That of runc's libcontainer is a Go
+// program, which maps far more than it uses; measured on amd64, with a margin.
+func leastRlimit(name string) uint64 {
+	switch strings.TrimPrefix(strings.ToLower(name), "rlimit_") {
+	case "as":
+		return 2 << 30
+	case "data":
+		return 256 << 20
+	}
+	return 0
 }

@@ -119,7 +119,7 @@ func (t *translator) translate(o Options) (err error) {
 			Namespaces:    namespaces,
 			Resources:     resources,
 			MaskedPaths:   maskedPaths(),
-			ReadonlyPaths: readonlyPaths(),
+			ReadonlyPaths: t.readonlyPaths(),
 		},
 	}
 	profile := value(t.service.Security.SeccompProfile)
@@ -182,9 +182,15 @@ func maskedPaths() []string {
 	}
 }
 
-// readonlyPaths are settings of the whole host that lie in /proc.
-func readonlyPaths() []string {
-	return []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+// readonlyPaths are settings of the whole host that lie in /proc. On v1 the folder
+// that holds the hierarchies is a file system in memory, which runtimes mount
+// writable though the mount says ro.
+func (t *translator) readonlyPaths() []string {
+	paths := []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+	if !t.v2 {
+		paths = append(paths, cgroupMount)
+	}
+	return paths
 }
 
 // errLinkLoop is ELOOP.

@@ -19,7 +19,7 @@ func (t *translator) resources() (*specs.LinuxResources, error) {
 		r.Unified = map[string]string{}
 	}
 	var err error
-	if r.CPU, err = t.cpu(); err != nil {
+	if r.CPU, err = t.cpu(r.Unified); err != nil {
 		return nil, err
 	}
 	if r.Memory, err = t.memory(r.Unified); err != nil {
@@ -40,9 +40,12 @@ const (
 	minQuota      = time.Millisecond
 )
 
-func (t *translator) cpu() (*specs.LinuxCPU, error) {
+func (t *translator) cpu(unified map[string]string) (*specs.LinuxCPU, error) {
 	in := t.service.Resources.CPU
 	out := specs.LinuxCPU{Shares: in.Shares}
+	if in.Shares != nil && t.v2 {
+		unified["cpu.weight"] = fmt.Sprint(cpuWeight(*in.Shares))
+	}
 	period := defaultPeriod
 	if in.Period != nil {
 		period = time.Duration(*in.Period)
@@ -68,6 +71,18 @@ func (t *translator) cpu() (*specs.LinuxCPU, error) {
 		return nil, nil
 	}
 	return &out, nil
+}
+
+// cpuWeight is shares on the scale of cpu.weight, 1 to 10000: the kernel's
+// default is 1024 on the one and 100 on the other, and CPU time goes by the ratio.
+// Runtimes convert OCI's cpu.shares by a curve through both scales' ends and
+// defaults (ConvertCPUSharesToCgroupV2Value of opencontainers/cgroups), older ones by
+// a line that turns 1024 into 39. Under the curve 3072 shares get 2.4 times what 1024
+// get; under the line 1024 get less than half of what an unset neighbour gets. So
+// cpu.weight is written as well, in proportion; runtimes set unified last.
+func cpuWeight(shares uint64) uint64 {
+	const defaultShares, defaultWeight, least, most = 1024, 100, 1, 10000
+	return min(max((shares*defaultWeight+defaultShares/2)/defaultShares, least), most)
 }
 
 // burst is cpu.max.burst, in Linux since 5.14 (v1: cpu.cfs_burst_us).

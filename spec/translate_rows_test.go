@@ -37,6 +37,7 @@ func compact(value any) string {
 // TestTranslateLimits: what each setting becomes, on v2 and v1.
 func TestTranslateLimits(t *testing.T) {
 	cpu := func(r *specs.LinuxResources) any { return r.CPU }
+	weight := func(r *specs.LinuxResources) any { return r.Unified["cpu.weight"] }
 	memory := func(r *specs.LinuxResources) any { return []any{r.Memory, r.Unified} }
 	io := func(r *specs.LinuxResources) any { return []any{r.BlockIO, r.Unified} }
 	for _, row := range []struct {
@@ -55,6 +56,14 @@ func TestTranslateLimits(t *testing.T) {
 		{"priority: batch", cpu, `{"shares":256}`, ""},
 		{"priority: normal", cpu, `null`, ""},
 		{"priority: critical\nresources: {cpu: {shares: 100}}", cpu, `{"shares":100}`, ""},
+
+		{"resources: {cpu: {quota: 1}}", weight, `""`, `""`},
+		{"resources: {cpu: {shares: 1024}}", weight, `"100"`, `""`},
+		{"resources: {cpu: {shares: 3072}}", weight, `"300"`, `""`},
+		{"resources: {cpu: {shares: 2}}", weight, `"1"`, `""`},
+		{"resources: {cpu: {shares: 262144}}", weight, `"10000"`, `""`},
+		{"priority: critical", weight, `"400"`, `""`},
+		{"priority: batch", weight, `"25"`, `""`},
 
 		{"resources: {memory: {limit: 1M}}", memory, `[{"limit":1048576},{}]`, `[{"limit":1048576},null]`},
 		{"resources: {memory: {limit: 1M, swap: 0}}", memory, `[{"limit":1048576,"swap":1048576},{}]`, `[{"limit":1048576,"swap":1048576},null]`},
@@ -75,7 +84,7 @@ func TestTranslateLimits(t *testing.T) {
 		{"filesystem: {writable: [/var/lib/blackhole/x]}\nresources: {io: {read_iops: 7}}", io,
 			`[{"throttleReadIOPSDevice":[{"major":8,"minor":0,"rate":7},{"major":8,"minor":16,"rate":7}]},{}]`, ""},
 		{"resources: {io: {weight: 50}}", io, `[{"weight":50},{"io.weight":"50"}]`, `[{"weight":50},null]`},
-		{"priority: batch", io, `[{"weight":25},{"io.weight":"25"}]`, `[{"weight":25},null]`},
+		{"priority: batch", io, `[{"weight":25},{"cpu.weight":"25","io.weight":"25"}]`, `[{"weight":25},null]`},
 	} {
 		for version, want := range map[int]string{2: row.v2, 1: row.v1} {
 			if version == 1 && want == "" {

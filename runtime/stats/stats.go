@@ -61,7 +61,7 @@ type IO struct {
 
 // Device is one disk's part of IO.
 type Device struct {
-	Name  string  `json:"name,omitempty"` // as under /sys/block; absent for a disk that is gone
+	Name       string  `json:"name,omitempty"` // as under /sys/block; absent for a disk that is gone
 	Major      uint64  `json:"major"`
 	Minor      uint64  `json:"minor"`
 	ReadBytes  *uint64 `json:"read_bytes,omitempty"`

@@ -21,7 +21,7 @@ killed_create() {
 @test "delete --force after kill -9 of create, at any point" {
 	local i
 	for ((i = 0; i < ${KILLS:-60}; i++)); do
-		killed_create $((RANDOM % 40))
+		killed_create $((RANDOM % 60))
 		bh delete --force "$id"
 		nothing_left "$id"
 	done
@@ -32,6 +32,24 @@ killed_create() {
 	fails '*container does not exist*' bh delete "$id"
 	nothing_left "$id"
 	fails '*container does not exist*' bh delete "$id"
+}
+
+@test "gc removes what is half made, and neither what runs nor what has stopped" {
+	bh run -d -b "$bundle" "$id-runs" </dev/null >/dev/null 2>&1
+	bh create -b "$bundle" "$id-stopped" </dev/null >/dev/null 2>&1
+	bh kill "$id-stopped" KILL
+	wait_until is_status "$id-stopped" stopped
+	hang createRuntime
+	run -0 bh gc --dry-run
+	[[ $output == *"container $id, half made"* ]]
+	[[ -d $root/$id ]]
+	run -0 bh gc
+	[[ $output == *"container $id, half made"* && $output != *"$id-"* ]]
+	[[ ! -e $root/$id && ! -e $root/@$id.json && -z $(cgroups_of "$id") ]]
+	is_status "$id-runs" running
+	is_status "$id-stopped" stopped
+	bh delete "$id-stopped"
+	bh delete --force "$id-runs"
 }
 
 # hang KIND: a creation that is killed while a hook of that kind runs.

@@ -213,6 +213,7 @@ teardown() { oci_teardown; }
 @test "--pidfd-socket sends a pidfd of the first process" {
 	"$BLACKHOLE" create --help | grep -q pidfd-socket || skip "peer: this runc has no --pidfd-socket"
 	"$(tool recvtty)" -pidfd "$work/sock" >"$work/pidfd" 3>&- &
+	background+=("$!")
 	wait_until test -S "$work/sock"
 	bh create --pidfd-socket "$work/sock" -b "$bundle" "$id"
 	wait_until test -s "$work/pidfd"
@@ -293,6 +294,7 @@ teardown() { oci_teardown; }
 
 @test "READY=1 of the container reaches the service manager" {
 	"$(tool notify)" -listen "$work/notify" >"$work/notified" 3>&- &
+	background+=("$!")
 	background+=($!)
 	wait_until test -S "$work/notify"
 	cp "$(tool notify)" "$bundle/rootfs/bin/notify"

@@ -84,6 +84,7 @@ on_terminal() { script -qec "$1" /dev/null 3>&-; }
 	configure '.process.consoleSize = {height: 22, width: 77}'
 	mkfifo "$work/in"
 	"$(tool recvtty)" "$work/sock" <"$work/in" >"$work/out" 3>&- &
+	background+=("$!")
 	exec 9>"$work/in"
 	wait_until test -S "$work/sock"
 	bh create --console-socket "$work/sock" -b "$bundle" "$id" 9>&-
@@ -100,6 +101,7 @@ on_terminal() { script -qec "$1" /dev/null 3>&-; }
 @test "run --detach --console-socket receives the terminal" {
 	program sh -c 'tty; sleep 1000'
 	"$(tool recvtty)" "$work/sock" >"$work/out" </dev/null 3>&- &
+	background+=("$!")
 	wait_until test -S "$work/sock"
 	bh run --detach --console-socket "$work/sock" -b "$bundle" "$id"
 	wait_until grep -q /dev/pts/0 "$work/out"
@@ -110,6 +112,7 @@ on_terminal() { script -qec "$1" /dev/null 3>&-; }
 	not_runc "it looks for the socket in the bundle"
 	program sh -c 'tty; sleep 1000'
 	"$(tool recvtty)" "$work/sock" >"$work/out" </dev/null 3>&- &
+	background+=("$!")
 	wait_until test -S "$work/sock"
 	cd "$work"
 	bh create --console-socket sock -b bundle "$id"

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"blackhole/supervisor"
+)
+
+func downCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "down",
+		Category:  serviceCommands,
+		Usage:     "stop services",
+		ArgsUsage: "[SERVICE…]",
+		Description: "In the reverse order of their dependencies, each by its stop signal and, after its\n" +
+			"timeout, SIGKILL. Without SERVICE all, and the supervisor too; of a supervisor that died,\n" +
+			"what it left is stopped. A service that was stopped is started again by restart.",
+		Action: func(c *cli.Context) error {
+			p, names := paths(c), c.Args().Slice()
+			request := supervisor.Request{Method: "stop", Services: names}
+			if len(names) == 0 {
+				request.Method = "end"
+			}
+			_, err := p.Ask(request)
+			if errors.Is(err, supervisor.ErrNone) {
+				return p.StopUnsupervised(newRuntime(c), names)
+			}
+			if err == nil && len(names) == 0 {
+				err = p.AwaitEnd()
+			}
+			return err
+		},
+	}
+}

@@ -1,0 +1,13 @@
+package runtime
+
+import "fmt"
+
+// Cgroups are the folders of a container's cgroups by controller, the one of
+// cgroup v2 under ""; see stats.Source.
+func (r *Runtime) Cgroups(id string) (map[string]string, error) {
+	_, state, err := r.state(id)
+	if err != nil {
+		return nil, fmt.Errorf("cannot find the cgroups of container %q: %w", id, err)
+	}
+	return state.CgroupPaths, nil
+}

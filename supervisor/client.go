@@ -1,0 +1,49 @@
+package supervisor
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// ErrNone is that no supervisor runs for a state folder.
+var ErrNone = errors.New("no supervisor runs")
+
+// Ask sends a request to the supervisor of a state folder and waits for its reply,
+// which may take as long as services take to stop or to start. It fails with
+// ErrNone where none runs.
+func (p Paths) Ask(r Request) (*Reply, error) {
+	r.Version = ProtocolVersion
+	c, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: p.socket(), Net: "unix"})
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
+		return nil, ErrNone
+	case err != nil:
+		return nil, fmt.Errorf("cannot reach the supervisor: %w", err)
+	}
+	defer c.Close()
+	data, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.Write(append(data, '\n')); err != nil {
+		return nil, fmt.Errorf("cannot reach the supervisor: %w", err)
+	}
+	line, err := bufio.NewReader(c).ReadBytes('\n')
+	if err != nil {
+		return nil, fmt.Errorf("cannot hear the supervisor: it went away before it answered (%w)", err)
+	}
+	var reply Reply
+	if err := json.Unmarshal(line, &reply); err != nil {
+		return nil, fmt.Errorf("cannot understand the supervisor: %w", err)
+	}
+	if reply.Error != "" {
+		return nil, errors.New(reply.Error)
+	}
+	return &reply, nil
+}

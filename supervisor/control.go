@@ -1,0 +1,269 @@
+package supervisor
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"blackhole/runtime/stats"
+)
+
+// Bounds on clients, so that none can hurt: more at a time wait in the socket's
+// backlog, and one that does not read or write is cut off.
+const (
+	maxClients  = 32
+	maxRequest  = 64 << 10
+	clientHurry = 5 * time.Second // for one line
+)
+
+// server answers on the control socket.
+type server struct {
+	s        *Supervisor
+	listener *net.UnixListener
+	slots    chan struct{}
+	clients  sync.WaitGroup
+}
+
+// listen makes the socket: for root, and the group if there is one.
+func (s *Supervisor) listen() (*server, error) {
+	path := s.o.Paths.socket()
+	_ = os.Remove(path) // of a supervisor that was killed: we have the lock
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		return nil, err
+	}
+	err = os.Chmod(path, 0o600)
+	if err == nil && s.o.Group >= 0 {
+		if err = os.Chown(path, -1, s.o.Group); err == nil {
+			err = os.Chmod(path, 0o660)
+		}
+	}
+	if err != nil {
+		l.Close()
+		return nil, err
+	}
+	sv := &server{s, l, make(chan struct{}, maxClients), sync.WaitGroup{}}
+	go sv.serve()
+	return sv, nil
+}
+
+// close removes the socket, and waits a little for the last replies.
+func (sv *server) close() error {
+	err := sv.listener.Close()
+	done := make(chan struct{})
+	go func() { sv.clients.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(time.Second):
+	}
+	return err
+}
+
+func (sv *server) serve() {
+	for {
+		sv.slots <- struct{}{}
+		c, err := sv.listener.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of descriptors, for one; it may pass
+			time.Sleep(100 * time.Millisecond)
+			<-sv.slots
+			continue
+		}
+		sv.clients.Go(func() {
+			defer func() { c.Close(); <-sv.slots }()
+			sv.answer(c)
+		})
+	}
+}
+
+// answer reads one request and writes one reply.
+func (sv *server) answer(c *net.UnixConn) {
+	ctx, cancel := context.WithCancel(sv.s.ctx)
+	defer cancel()
+	_ = c.SetReadDeadline(time.Now().Add(clientHurry))
+	line, err := bufio.NewReader(io.LimitReader(c, maxRequest)).ReadBytes('\n')
+	if err != nil {
+		return // it went away, or says too much or nothing
+	}
+	// One that hangs up need not be waited for any longer.
+	_ = c.SetReadDeadline(time.Time{})
+	go func() {
+		_, _ = c.Read(make([]byte, 1))
+		cancel()
+	}()
+	reply := sv.s.handle(ctx, line)
+	reply.Version = ProtocolVersion
+	data, err := json.Marshal(reply)
+	if err != nil {
+		return
+	}
+	_ = c.SetWriteDeadline(time.Now().Add(clientHurry))
+	_, _ = c.Write(append(data, '\n'))
+}
+
+func (s *Supervisor) handle(ctx context.Context, line []byte) Reply {
+	var r Request
+	if err := json.Unmarshal(line, &r); err != nil {
+		return Reply{Error: fmt.Sprintf("cannot read the request: %v", err)}
+	}
+	if r.Version != ProtocolVersion {
+		return Reply{Error: fmt.Sprintf("cannot speak protocol version %d: this supervisor speaks %d; restart it after an upgrade", r.Version, ProtocolVersion)}
+	}
+	names, err := s.known(r.Services)
+	if err != nil {
+		return Reply{Error: err.Error()}
+	}
+	switch r.Method {
+	case "status":
+		return s.status(names)
+	case "stop":
+		return s.stopServices(ctx, names)
+	case "restart":
+		return s.restartServices(ctx, names)
+	case "end":
+		return s.endAll(ctx)
+	}
+	return Reply{Error: fmt.Sprintf("cannot do %q: there is no such method", r.Method)}
+}
+
+// known checks the names of services; none are all.
+func (s *Supervisor) known(names []string) (known []string, err error) {
+	s.call(func() {
+		for _, sv := range s.all() {
+			if len(names) == 0 || slices.Contains(names, sv.name) {
+				known = append(known, sv.name)
+			}
+		}
+		for _, name := range names {
+			if s.services[name] == nil {
+				if _, err = s.config.Service(name); err == nil {
+					err = fmt.Errorf("cannot find service %q among those that this supervisor runs", name)
+				}
+				return
+			}
+		}
+	})
+	return known, err
+}
+
+func (s *Supervisor) status(names []string) Reply {
+	r := Reply{Pid: os.Getpid(), Services: []ServiceStatus{}}
+	var cgroups []map[string]string
+	s.call(func() {
+		for _, name := range names {
+			if sv := s.services[name]; sv != nil {
+				r.Services = append(r.Services, s.statusOf(sv))
+				cgroups = append(cgroups, sv.cgroups)
+			}
+		}
+	})
+	for i := range r.Services {
+		one := &r.Services[i]
+		if cgroups[i] != nil {
+			// Of one that ends meanwhile nothing, or what there still is.
+			one.Stats, _ = stats.Read(stats.Source{Cgroups: cgroups[i]})
+		}
+		if one.State == Failed || one.State == Backoff || one.State == Unhealthy {
+			one.Output, _ = lastLines(s.o.Paths.log(one.Name), outputLines)
+		}
+	}
+	return r
+}
+
+// outputLines is how much of the output of a service that failed status shows.
+const outputLines = 10
+
+func (s *Supervisor) statusOf(sv *service) ServiceStatus {
+	st := ServiceStatus{
+		Name: sv.name, State: sv.state, Since: sv.since, Reason: sv.reason, Pid: sv.pid,
+		Restarts: sv.restarts, HealthError: sv.lastCheck, Exit: sv.exit, Warnings: sv.warnings,
+	}
+	if sv.pid != 0 {
+		st.Started = sv.startedAt
+	}
+	if sv.state == Waiting {
+		st.Reason = s.whyWaiting(sv)
+	}
+	if sv.policy.checked && sv.alive {
+		switch sv.state {
+		case Running:
+			st.Health = "healthy"
+		case Unhealthy:
+			st.Health = "unhealthy"
+		case Starting:
+			st.Health = "starting"
+		}
+	}
+	for _, a := range sv.firing {
+		st.Alerts = append(st.Alerts, a)
+	}
+	slices.SortFunc(st.Alerts, func(a, b *Alert) int { return a.Since.Compare(b.Since) })
+	return st
+}
+
+func (s *Supervisor) whyWaiting(sv *service) string {
+	name := s.unmet(sv)
+	if name == "" {
+		return ""
+	}
+	if d := s.services[name]; d != nil {
+		return fmt.Sprintf("for %s, which is %s", name, d.state)
+	}
+	return fmt.Sprintf("for %s, which does not run", name)
+}
+
+// stopServices stops services; those that depend on them go on without, as far
+// as they can.
+func (s *Supervisor) stopServices(ctx context.Context, names []string) Reply {
+	s.call(func() {
+		for _, name := range names {
+			if sv := s.services[name]; sv != nil {
+				sv.wantsStop = true
+			}
+		}
+	})
+	s.wait(ctx, func() bool {
+		return !slices.ContainsFunc(names, func(n string) bool {
+			sv := s.services[n]
+			return sv != nil && (sv.wantsStop || sv.active())
+		})
+	})
+	return s.status(names)
+}
+
+// restartServices ends services and starts them anew, or starts those that are
+// stopped, and waits until they are up or cannot be.
+func (s *Supervisor) restartServices(ctx context.Context, names []string) Reply {
+	s.call(func() {
+		for _, name := range names {
+			if sv := s.services[name]; sv != nil && !s.ending {
+				sv.wantsStop = false
+				s.event(sv, func() action { return sv.restartAsked(time.Now()) })
+			}
+		}
+	})
+	s.wait(ctx, func() bool {
+		return !slices.ContainsFunc(names, func(n string) bool {
+			sv := s.services[n]
+			return sv != nil && !sv.settled() && !s.stuck(sv, nil)
+		})
+	})
+	return s.status(names)
+}
+
+// endAll stops everything, and the supervisor after its reply.
+func (s *Supervisor) endAll(ctx context.Context) Reply {
+	s.call(s.end)
+	s.wait(ctx, func() bool { return !slices.ContainsFunc(s.all(), (*service).active) })
+	return Reply{Pid: os.Getpid()}
+}

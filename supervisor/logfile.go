@@ -1,0 +1,222 @@
+package supervisor
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// logFile is the output of one service. The service writes to it itself, through
+// a descriptor of its own (O_APPEND), so that nothing stands between the two: it
+// goes on when the supervisor dies.
+//
+// Rotation has to do without the service's help, which neither reopens its
+// output nor can be made to wait. The oldest part of the file is copied to
+// NAME.log.1 and then taken out of the file by punching a hole where it was
+// (fallocate(2), FALLOC_FL_PUNCH_HOLE): what is copied is never written again and
+// what is written meanwhile is behind it, so no line is lost or torn. The file
+// keeps its apparent size and gives back the space. Copying and truncating, as
+// logrotate's copytruncate does, loses what is written between the two.
+type logFile struct {
+	path     string
+	f        *os.File
+	start    int64 // before it is the hole
+	maxSize  int64
+	maxFiles int
+
+	mu          sync.Mutex // from here on, and start
+	closed      bool
+	index       *os.File // see mark
+	marked      int64
+	unsupported bool
+}
+
+// openLog opens a service's log, or makes it.
+func openLog(path string, maxSize int64, maxFiles uint, gid int) (_ *logFile, err error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o640)
+	if err != nil {
+		return nil, err
+	}
+	l := &logFile{path: path, f: f, maxSize: maxSize, maxFiles: int(maxFiles)}
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
+	if l.index, err = os.OpenFile(path+indexSuffix, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o640); err != nil {
+		return nil, err
+	}
+	if gid >= 0 {
+		if err = errors.Join(f.Chown(-1, gid), l.index.Chown(-1, gid)); err != nil {
+			return nil, err
+		}
+	}
+	if l.start, err = dataStart(f); err != nil {
+		return nil, err
+	}
+	last, err := lastMark(path)
+	if err != nil {
+		return nil, err
+	}
+	l.marked = max(l.start, last)
+	return l, nil
+}
+
+func (l *logFile) close() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	l.f.Close()
+	if l.index != nil {
+		l.index.Close()
+	}
+}
+
+// dataStart is where the hole that rotation made ends.
+func dataStart(f *os.File) (int64, error) {
+	at, err := unix.Seek(int(f.Fd()), 0, unix.SEEK_DATA)
+	if err == unix.ENXIO { // no data at all
+		return f.Seek(0, io.SeekEnd)
+	}
+	if err != nil {
+		return 0, os.NewSyscallError("lseek", err)
+	}
+	if at == 0 {
+		var first [1]byte
+		if n, err := f.ReadAt(first[:], 0); n == 0 || first[0] != 0 {
+			return 0, ignoreEOF(err)
+		}
+	}
+	// The part of a block that was punched reads as zeros.
+	block := make([]byte, 64<<10)
+	for {
+		n, err := f.ReadAt(block, at)
+		for i, c := range block[:n] {
+			if c != 0 {
+				return at + int64(i), nil
+			}
+		}
+		at += int64(n)
+		if err != nil {
+			return at, ignoreEOF(err)
+		}
+	}
+}
+
+func ignoreEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// tend rotates the file as its size demands, and marks the time. What would be
+// rotated out at once is not copied first, so that a service which writes without
+// end costs but so much.
+func (l *logFile) tend(now time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || l.unsupported {
+		return nil
+	}
+	info, err := l.f.Stat()
+	if err != nil {
+		return err
+	}
+	if err := l.mark(now, info.Size()); err != nil {
+		return err
+	}
+	if kept := l.maxSize * int64(l.maxFiles); info.Size()-l.start > kept {
+		cut, err := l.lineEnd(l.start, info.Size()-kept)
+		if err == nil {
+			err = l.punch(cut)
+		}
+		if err != nil {
+			return fmt.Errorf("cannot rotate %s: %w", l.path, err)
+		}
+	}
+	for info.Size()-l.start > l.maxSize {
+		if err := l.rotate(); err != nil {
+			return fmt.Errorf("cannot rotate %s: %w", l.path, err)
+		}
+	}
+	return nil
+}
+
+func (l *logFile) rotated(n int) string { return l.path + "." + strconv.Itoa(n) }
+
+// rotate takes one file's worth off the front.
+func (l *logFile) rotate() error {
+	cut, err := l.lineEnd(l.start, l.start+l.maxSize)
+	if err != nil {
+		return err
+	}
+	if l.maxFiles > 1 {
+		if err := l.copyOut(cut); err != nil {
+			return err
+		}
+		for n := l.maxFiles - 2; n >= 1; n-- {
+			if err := os.Rename(l.rotated(n), l.rotated(n+1)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		if err := os.Rename(l.path+".new", l.rotated(1)); err != nil {
+			return err
+		}
+	}
+	return l.punch(cut)
+}
+
+// punch takes what is before a place out of the file.
+func (l *logFile) punch(cut int64) error {
+	err := unix.Fallocate(int(l.f.Fd()), unix.FALLOC_FL_PUNCH_HOLE|unix.FALLOC_FL_KEEP_SIZE, 0, cut)
+	if err != nil {
+		l.unsupported = true // what was copied stays in the file too; nothing is lost
+		return fmt.Errorf("its file system cannot take out what was rotated (fallocate: %w); it is not rotated any more", err)
+	}
+	l.start = cut
+	return nil
+}
+
+func (l *logFile) copyOut(cut int64) (err error) {
+	out, err := os.OpenFile(l.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
+	if err != nil {
+		return err
+	}
+	if _, err = io.Copy(out, io.NewSectionReader(l.f, l.start, cut-l.start)); err == nil {
+		var info fs.FileInfo
+		if info, err = l.f.Stat(); err == nil {
+			_ = out.Chown(-1, int(owner(info)))
+			err = out.Sync() // before the original is gone
+		}
+	}
+	return errors.Join(err, out.Close())
+}
+
+// lineEnd is the end of the last line that ends between two places, or the
+// latter if none does.
+func (l *logFile) lineEnd(from, to int64) (int64, error) {
+	block := make([]byte, 64<<10)
+	for at := to; at > from; {
+		n := min(int64(len(block)), at-from)
+		at -= n
+		if _, err := l.f.ReadAt(block[:n], at); err != nil {
+			return 0, ignoreEOF(err)
+		}
+		if i := bytes.LastIndexByte(block[:n], '\n'); i >= 0 {
+			return at + int64(i) + 1, nil
+		}
+	}
+	return to, nil
+}

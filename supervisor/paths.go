@@ -1,0 +1,39 @@
+package supervisor
+
+import "path/filepath"
+
+// Paths is where a supervisor keeps its things. There is one supervisor for a
+// state folder.
+type Paths struct {
+	// Root is the containers' state folder (runtime.Runtime.Root).
+	Root string
+	// Logs is the folder of the services' output and of the event log.
+	Logs string
+}
+
+// DefaultLogs is where logs go for a state folder: to the usual place for the
+// usual one, else below it, so that two supervisors never share.
+func DefaultLogs(root string) string {
+	if root == "/run/blackhole" {
+		return "/var/log/blackhole"
+	}
+	return filepath.Join(root, folderName, "log")
+}
+
+// folderName is the supervisor's own folder in the state folder; @ cannot be
+// part of a container's id.
+const folderName = "@supervisor"
+
+func (p Paths) dir() string     { return filepath.Join(p.Root, folderName) }
+func (p Paths) lock() string    { return filepath.Join(p.dir(), "lock") }
+func (p Paths) socket() string  { return filepath.Join(p.dir(), "control.sock") }
+func (p Paths) saved() string   { return filepath.Join(p.dir(), "state.json") }
+func (p Paths) bundles() string { return filepath.Join(p.dir(), "bundles") }
+func (p Paths) bundle(service string) string {
+	return filepath.Join(p.bundles(), service)
+}
+func (p Paths) log(service string) string { return filepath.Join(p.Logs, service+".log") }
+func (p Paths) events() string            { return filepath.Join(p.Logs, eventsName) }
+
+// eventsName is the event log's; no service's log ends so.
+const eventsName = "events.jsonl"

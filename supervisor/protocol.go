@@ -1,0 +1,48 @@
+package supervisor
+
+import (
+	"time"
+
+	"blackhole/runtime/stats"
+)
+
+// ProtocolVersion is the control socket's. docs/control-socket.md describes it; it
+// rises when an old client would misunderstand a new supervisor.
+const ProtocolVersion = 1
+
+// Request is the one line that a client sends.
+type Request struct {
+	Version int `json:"version"`
+	// Method is status, stop, restart or end.
+	Method string `json:"method"`
+	// Services are those meant; none is all.
+	Services []string `json:"services,omitempty"`
+}
+
+// Reply is the one line that comes back, when all is done.
+type Reply struct {
+	Version  int             `json:"version"`
+	Error    string          `json:"error,omitempty"`
+	Pid      int             `json:"pid,omitempty"` // the supervisor's
+	Services []ServiceStatus `json:"services,omitempty"`
+}
+
+// ServiceStatus is what status tells of a service.
+type ServiceStatus struct {
+	Name     string    `json:"name"`
+	State    State     `json:"state"`
+	Since    time.Time `json:"since"`
+	Reason   string    `json:"reason,omitempty"` // of the state
+	Pid      int       `json:"pid,omitempty"`
+	Started  time.Time `json:"started,omitzero"` // its program
+	Restarts uint64    `json:"restarts"`
+	// Health is healthy or unhealthy, starting before the first check
+	// succeeded; empty without a check. HealthError is of the last check.
+	Health      string       `json:"health,omitempty"`
+	HealthError string       `json:"health_error,omitempty"`
+	Exit        *Exit        `json:"last_exit,omitempty"`
+	Alerts      []*Alert     `json:"alerts,omitempty"`
+	Warnings    []string     `json:"warnings,omitempty"` // what this host cannot do
+	Output      []string     `json:"output,omitempty"`   // last lines, of one that failed
+	Stats       *stats.Stats `json:"stats,omitempty"`    // what it uses now
+}

@@ -1,0 +1,160 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"blackhole/bundle"
+	"blackhole/internal/cleanup"
+	"blackhole/runtime"
+	"blackhole/runtime/stats"
+)
+
+// start creates a service's container and lets its program run, beside the loop.
+func (s *Supervisor) start(sv *service) {
+	sv.run++
+	sv.creating = true
+	config, name, log, run := s.config, sv.name, sv.log, sv.run
+	s.work.Go(func() {
+		s.creators <- struct{}{}
+		r, err := s.create(name, log, func() (bundle.Contents, []string, error) { return s.o.Bundle(config, name) })
+		<-s.creators
+		s.post(func() {
+			sv.creating = false
+			if err != nil {
+				s.event(sv, func() action { return sv.startFailed(time.Now(), err) })
+				return
+			}
+			sv.warnings = r.notes
+			s.runs(sv, r)
+			s.event(sv, func() action { return sv.started(time.Now()) })
+			if !s.awaits(sv, run) {
+				return
+			}
+			s.startCheck(sv)
+		})
+	})
+}
+
+// create makes a container of a service and starts its program. Its output goes
+// straight to the log.
+func (s *Supervisor) create(name string, log *logFile, contents func() (bundle.Contents, []string, error)) (_ *running, err error) {
+	var undo cleanup.Stack
+	defer func() { err = errors.Join(err, undo.Run()) }()
+	c, notes, err := contents()
+	if err != nil {
+		return nil, err
+	}
+	dir := s.o.Paths.bundle(name)
+	if err := bundle.Write(dir, c); err != nil {
+		return nil, err
+	}
+	rt := s.o.Runtime
+	// What a supervisor that was killed meanwhile left half made.
+	if err := rt.Delete(name, true); err != nil {
+		return nil, err
+	}
+	process, err := rt.Create(runtime.CreateOptions{ID: name, Bundle: dir, Stdout: log.f, Stderr: log.f})
+	if err != nil {
+		return nil, err
+	}
+	undo.Add(func() error {
+		_ = process.Signal(unix.SIGKILL)
+		_, _ = process.Wait()
+		return rt.Delete(name, true)
+	})
+	r := &running{pid: process.Pid(), process: process, since: time.Now(), notes: notes}
+	if r.pidfd, err = openPidfd(r.pid); err != nil {
+		return nil, err
+	}
+	undo.Add(func() error { r.pidfd.close(); return nil })
+	if r.cgroups, err = rt.Cgroups(name); err != nil {
+		return nil, err
+	}
+	r.levels = oomLevels(r.cgroups) // before its first instruction, or its first kill would have no cause
+	if err := rt.Start(name, ""); err != nil {
+		return nil, err
+	}
+	undo.Release()
+	return r, nil
+}
+
+// runs takes note of a container that runs, and waits for its end beside the loop.
+func (s *Supervisor) runs(sv *service, r *running) {
+	sv.pid, sv.startedAt, sv.cgroups = r.pid, r.since, r.cgroups
+	sv.lastCheck = ""
+	s.watch(sv, r)
+	run, log := sv.run, sv.log
+	go func() {
+		exit := Exit{Code: r.reap(), Time: time.Now()}
+		// Before its cgroup is gone, and with it what tells of its end.
+		last, _ := stats.Read(stats.Source{Cgroups: r.cgroups})
+		levels := oomLevels(r.cgroups)
+		err := errors.Join(s.o.Runtime.Delete(sv.name, true), log.tend(time.Now()))
+		s.post(func() {
+			if sv.run != run {
+				return
+			}
+			if err != nil {
+				s.warn(sv, fmt.Errorf("cannot clean up after it: %w", err))
+			}
+			s.ended(sv, exit, last, levels)
+		})
+	}()
+}
+
+// ended: a service's program is gone, and so is its container.
+func (s *Supervisor) ended(sv *service, exit Exit, last *stats.Stats, levels []oomLevel) {
+	s.endCheck(sv)
+	if last != nil {
+		s.checkOOM(sv, last, levels)
+	}
+	// A kill that was told a moment ago may have been of another of its processes;
+	// that its own program died by SIGKILL right then is no accident.
+	exit.OOM = exit.Code == 128+int(unix.SIGKILL) && sv.usage != nil && !sv.killed && time.Since(sv.usage.oomAt) < oomRecent
+	s.unwatch(sv)
+	sv.pid, sv.cgroups = 0, nil
+	s.event(sv, func() action { return sv.exited(time.Now(), exit) })
+}
+
+// oomRecent is how long after an out-of-memory kill an end by SIGKILL counts as
+// its doing: the counters are seen at once, the end when all is torn down.
+const oomRecent = 2 * time.Second
+
+// awaits: what comes from a life of a service is still about its present one.
+func (s *Supervisor) awaits(sv *service, run uint64) bool { return sv.run == run && sv.alive }
+
+// signal sends a service's program a signal. One that has ended meanwhile is
+// noticed elsewhere.
+func (s *Supervisor) signal(sv *service, sig unix.Signal) {
+	if err := s.o.Runtime.Kill(sv.name, sig); err != nil && !runtime.NotRunning(err) {
+		s.warn(sv, err)
+	}
+}
+
+func (s *Supervisor) kill(sv *service) { s.signal(sv, unix.SIGKILL) }
+
+// tendLogs looks after the logs beside the loop: rotating is copying.
+func (s *Supervisor) tendLogs(now time.Time) {
+	if s.tending {
+		return
+	}
+	s.tending = true
+	logs := map[*service]*logFile{}
+	for _, sv := range s.services {
+		if sv.log != nil {
+			logs[sv] = sv.log
+		}
+	}
+	go func() {
+		for sv, log := range logs {
+			if err := log.tend(now); err != nil {
+				s.post(func() { s.warn(sv, err) })
+			}
+		}
+		s.post(func() { s.tending = false })
+	}()
+}

@@ -1,0 +1,86 @@
+package supervisor
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"blackhole/runtime"
+	"blackhole/spec"
+)
+
+// service is one service under supervision. It belongs to the supervisor's loop:
+// nothing else reads or changes it.
+type service struct {
+	machine
+	name string
+	spec *spec.Service // defaults merged in
+	log  *logFile
+
+	pid        int
+	startedAt  time.Time
+	cgroups    map[string]string // see runtime.Cgroups
+	run        uint64            // counts its lives, so that what comes late from an earlier one is told
+	creating   bool
+	stopChecks context.CancelFunc // ends its health check
+	lastCheck  string             // why the last health check failed; empty for a success
+
+	wantsStop bool // as soon as nothing that depends on it runs
+	gone      bool // no longer in the configuration: forgotten once it has ended
+	warnings  []string
+
+	usage    *usage            // nil while nothing runs
+	firing   map[string]*Alert // by kind
+	raised   map[string]uint64 // how often, by kind
+	oomKills uint64            // in all its lives
+}
+
+func newService(name string, s *spec.Service) *service {
+	sv := &service{name: name, firing: map[string]*Alert{}, raised: map[string]uint64{}}
+	sv.configure(s)
+	return sv
+}
+
+// configure takes over what the configuration says of its life.
+func (sv *service) configure(s *spec.Service) {
+	sv.spec = s
+	sv.policy = policy{
+		restart:     *s.Restart.Policy,
+		maxRetries:  *s.Restart.MaxRetries,
+		backoff:     time.Duration(*s.Restart.Backoff),
+		maxBackoff:  time.Duration(*s.Restart.MaxBackoff),
+		stopTimeout: time.Duration(*s.Stop.Timeout),
+		checked:     s.HealthCheck != nil,
+	}
+}
+
+func (sv *service) stopSignal() unix.Signal { return unix.Signal(*sv.spec.Stop.Signal) }
+
+// active: something of it runs, or is about to.
+func (sv *service) active() bool { return sv.alive || sv.creating }
+
+// settled: it is what it will be, unless something happens.
+func (sv *service) settled() bool {
+	switch sv.state {
+	case Starting, Stopping, Waiting:
+		return false
+	case Backoff:
+		return sv.retries > 2 // a loop that may go on for ever
+	}
+	return true
+}
+
+// running is a container that runs.
+type running struct {
+	pid     int
+	process *runtime.Process // nil for one that an earlier supervisor created
+	pidfd   *pidfd
+	cgroups map[string]string
+	since   time.Time
+	// What the out-of-memory counters stood at when it began to be watched.
+	levels   []oomLevel
+	oomKills uint64
+
+	notes []string // warnings
+}

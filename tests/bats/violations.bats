@@ -1,0 +1,162 @@
+# Violations under the supervisor, each provoked for real.
+# shellcheck shell=bash disable=SC2154,SC2016
+
+load helpers
+load supervisor
+
+setup() {
+	not_runc "has no supervisor"
+	up_setup
+}
+
+teardown() { up_teardown; }
+
+# eats MIB: a perl that touches so much memory, a little at a time, and keeps it.
+eats() { echo "\$x = ''; for (1..$1) { \$x .= 'x' x 1048576; select undef, undef, undef, 0.02 } sleep 1000"; }
+
+@test "memory critical: an alert, and a restart in good order before the kernel kills" {
+	write_config <<-Y
+		resource_isolation:
+		  defaults: {network: {mode: none}}
+		  monitor: {interval: 1s}
+		services:
+		  @a:
+		    executable: /usr/bin/perl
+		    args: [-e, "\$SIG{TERM} = sub { print qq(leaving\\\\n); exit 0 }; $(eats 97)"]
+		    resources: {memory: {limit: 100M, swap: 0}}
+		    restart: {max_retries: 1, backoff: 100ms}
+	Y
+	up
+	wait_for 30 alert a memory_critical firing
+	wait_for 20 alert a memory_critical resolved
+	wait_for 30 is_state a failed # it never fits: given up, not restarted for ever
+	[[ $(service a .reason) == "gave up after 1 restarts: memory critical: "* ]]
+	[[ $(bhs logs "${pre}a") == *leaving* ]] # it was asked, not killed
+	[[ $(alerts_of a oom_kill) == 0 ]]
+	[[ $(alerts_of a memory_near_limit) -ge 1 ]]
+	alert a memory_near_limit resolved
+}
+
+@test "an out-of-memory kill: an alert that names the cgroup whose limit was hit" {
+	write_config <<-'Y'
+		resource_isolation:
+		  defaults: {network: {mode: none}}
+		  monitor: {interval: 1s, memory_critical: 1}
+		services:
+		  @main:
+		    executable: /usr/bin/perl
+		    args: [-e, "$x = 'x' x 400000000; sleep 1000"]
+		    resources: {memory: {limit: 50M, swap: 0}}
+		    restart: {policy: "no"}
+		  @child:
+		    executable: /bin/sh
+		    args: [-c, "sleep 1; perl -e '$x = q(x) x 400000000'; echo survived; sleep 1000"]
+		    resources: {memory: {limit: 50M, swap: 0}}
+		    stop: {timeout: 0s}
+	Y
+	run up
+	wait_for 20 alert main oom_kill firing
+	wait_for 20 is_state main failed
+	[[ $(service main .reason) == "out of memory, killed by the kernel" ]]
+	[[ $(service main .last_exit.oom) == true ]]
+	wait_for 20 alert child oom_kill firing # its main program goes on: told by the kernel, not by its end
+	is_state child running
+	wait_for 10 grep -q survived "$logdir/${pre}child.log"
+	cgroup=$(jq -r --arg s "${pre}child" 'select(.service == $s and .kind == "oom_kill") | .cgroup' "$logdir/events.jsonl")
+	[[ $cgroup == /sys/fs/cgroup*"/blackhole/${pre}child" ]]
+	[[ $(alerts_of child oom_kill) == 1 ]]
+}
+
+@test "throttled for long on end: an alert, once, and its end" {
+	write_config <<-'Y'
+		resource_isolation:
+		  defaults: {network: {mode: none}}
+		  monitor: {interval: 1s, throttled_for: 3s}
+		services:
+		  @busy:
+		    executable: /bin/sh
+		    args: [-c, "timeout 8 sh -c 'while :; do :; done'; sleep 1000"]
+		    resources: {cpu: {quota: 0.1}}
+		    stop: {timeout: 0s}
+		  @calm:
+		    executable: /bin/sleep
+		    args: ["1000"]
+		    resources: {cpu: {quota: 0.1}}
+		    stop: {timeout: 0s}
+	Y
+	up
+	wait_for 15 alert busy cpu_throttled firing
+	alert busy cpu_near_limit firing
+	wait_for 20 alert busy cpu_throttled resolved
+	[[ $(alerts_of busy cpu_throttled) == 1 ]]
+	[[ $(alerts_of calm cpu_throttled) == 0 ]]
+}
+
+@test "descriptors and processes near their limits: warning, alert, end" {
+	write_config <<-'Y'
+		resource_isolation:
+		  defaults: {network: {mode: none}}
+		  monitor: {interval: 1s}
+		services:
+		  @fds:
+		    executable: /usr/bin/perl
+		    args: [-e, "for (1..95) { open($f[$_], '<', '/dev/null') } sleep 5; $#f = -1; sleep 1000"]
+		    resources: {fds: {soft: 100, hard: 100}}
+		    stop: {timeout: 0s}
+		  @pids:
+		    executable: /bin/sh
+		    args: [-c, "for i in 1 2 3 4 5 6 7 8 9; do sleep 5 & done; wait; sleep 1000"]
+		    resources: {pids: {limit: 11}}
+		    stop: {timeout: 0s}
+	Y
+	up
+	wait_for 15 alert fds fds_exhaustion firing
+	wait_for 15 alert fds fds_near_limit firing
+	wait_for 15 alert pids pids_near_limit firing
+	[[ $(bhs status) == *"${pre}fds: alert: fds_exhaustion since"* ]]
+	wait_for 15 alert fds fds_exhaustion resolved
+	wait_for 15 alert pids pids_near_limit resolved
+	[[ $(alerts_of fds fds_exhaustion) == 1 ]]
+}
+
+@test "one that forks until pids.max leaves the others alone" {
+	write_config <<-'Y'
+		resource_isolation:
+		  defaults: {network: {mode: none}}
+		  monitor: {interval: 1s}
+		services:
+		  @bomb:
+		    executable: /usr/bin/perl
+		    args: [-e, "while (1) { fork or select undef, undef, undef, 0.01 }"]
+		    resources: {pids: {limit: 30}, cpu: {quota: 0.2}}
+		    stop: {timeout: 1s}
+		  @good: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
+	Y
+	up
+	wait_for 15 alert bomb pids_near_limit firing
+	is_state good running
+	bhs down "${pre}bomb"
+	is_state bomb stopped
+}
+
+@test "on_alert is run with the event; one that fails or hangs hurts nothing" {
+	cat >"$work/tell" <<-'S'
+		#!/bin/sh
+		cat >>"$0.out"
+		case $(wc -l <"$0.out") in 1) echo cannot reach the pager >&2; exit 1 ;; 2) sleep 1000 ;; esac
+	S
+	chmod +x "$work/tell"
+	write_config <<-Y
+		resource_isolation:
+		  defaults: {network: {mode: none}}
+		  monitor: {interval: 1s, on_alert: [$work/tell]}
+		services:
+		  @a: {executable: /bin/false, restart: {policy: "no"}}
+		  @b: {executable: /bin/false, restart: {policy: "no"}}
+		  @good: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
+	Y
+	run -1 up
+	wait_for 10 grep -q "cannot reach the pager" "$logdir/events.jsonl"
+	[[ $(head -n 1 "$work/tell.out" | jq -r '.kind + .status') == failedfiring ]]
+	is_state good running
+}
