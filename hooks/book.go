@@ -157,7 +157,7 @@ func lockFolder(folder string, create bool) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		for err = unix.EINTR; err == unix.EINTR; {
+		for err = unix.EINTR; errors.Is(err, unix.EINTR); {
 			err = unix.Flock(int(dir.Fd()), unix.LOCK_EX)
 		}
 		if err != nil {

@@ -86,7 +86,7 @@ func (b *book) openFirewall(e *entry) error {
 	if err != nil {
 		return err
 	}
-	defer conn.CloseLasting()
+	defer func() { _ = conn.CloseLasting() }() // nothing is unsent
 
 	table, sets := tableOf(e.Bridge), map[string]*nftables.Set{}
 	for _, s := range newSets(table) {
@@ -127,7 +127,7 @@ func (e *entry) closeFirewall() error {
 	if err != nil {
 		return err
 	}
-	defer conn.CloseLasting()
+	defer func() { _ = conn.CloseLasting() }() // nothing is unsent
 	have, err := tables(conn)
 	if err != nil || !have[tablePrefix+e.Bridge] {
 		return err
@@ -155,7 +155,7 @@ func removeTable(bridge string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.CloseLasting()
+	defer func() { _ = conn.CloseLasting() }() // nothing is unsent
 	have, err := tables(conn)
 	if err != nil || !have[tablePrefix+bridge] {
 		return err

@@ -43,7 +43,9 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 	busy, numbers := busyNamespaces(k.host)
 	for _, e := range b.sorted() {
 		own := e.Mode == params.Isolated || e.Mode == params.None
-		if id := e.ID; !known(id) && !e.alive() && !(own && busy[e.Namespace]) {
+		id := e.ID
+		inUse := known(id) || e.alive() || own && busy[e.Namespace]
+		if !inUse {
 			found = append(found, Leftover{ID: id, What: "network of " + id, remove: func() error { return n.Down(id) }})
 		}
 		keep[linkDigest(e.ID)] = true // they go with their container
@@ -134,7 +136,7 @@ func (n *Network) strayBridges(b *book, bridges, used map[string]bool) ([]Leftov
 	if err != nil {
 		return nil, err
 	}
-	defer conn.CloseLasting()
+	defer func() { _ = conn.CloseLasting() }() // nothing is unsent
 	have, err := tables(conn)
 	if err != nil {
 		return nil, err
