@@ -18,7 +18,6 @@ func TestUpDown(t *testing.T) {
 	if out := h.run("nsenter --net=" + h.Names + "/storage ip -br addr"); !strings.Contains(out, e.Address.String()+"/16") {
 		t.Errorf("the namespace's name leads elsewhere: %s", out)
 	}
-	t.Log(h.run("nft list ruleset; ip -d link; ip addr"), h.inside(c, "ip addr; ip route; ip -6 route; cat /proc/sys/net/ipv6/conf/eth0/accept_ra"))
 	for range 2 { // a second Down finds nothing, and says nothing
 		if err := h.Down("storage"); err != nil {
 			t.Fatal(err)

@@ -84,36 +84,57 @@ func TestRates(t *testing.T) {
 			if protocol == "udp" && rate == 1e9/8 {
 				continue // iperf3 itself is slower than that with datagrams
 			}
-			p := isolated()
-			p.IngressRate, p.EgressRate = rate, rate
-			c := h.up("storage", p)
-			udp := ""
-			if protocol == "udp" {
-				udp = "-u -b " + strconv.FormatUint(rate*8*3/2, 10)
-			}
-			receives := h.iperf(c, true, port, 10, udp)
-			sends := h.iperf(c, false, port+1, 10, udp)
-			port += 2
-			for direction, m := range map[string]measured{"ingress": receives(), "egress": sends()} {
-				of := func(v float64) float64 { return math.Round(v/float64(rate)*1000) / 10 }
-				t.Logf("%-7s %4d mbit %s: %5.1f %%, first second %5.1f %%", direction, rate*8/1e6, protocol, of(m.all), of(m.first))
-				least := 95.0
-				if rate == 1e9/8 {
-					least = 0 // a busy machine does not reach it; that it is not exceeded holds on any
+			// A machine that is busy with something else gives less than a
+			// rate; nothing excuses more.
+			for attempt := 1; ; attempt++ {
+				low, high := h.rates(rate, protocol, port)
+				port += 2
+				if high != "" {
+					t.Error(high)
 				}
-				if of(m.all) < least || of(m.all) > 105 || of(m.first) > 115 {
-					t.Errorf("%s at %d mbit, %s: %.1f %% of the rate, %.1f %% in the first second", direction, rate*8/1e6, protocol, of(m.all), of(m.first))
+				if low == "" {
+					break
 				}
-			}
-			if err := h.Down("storage"); err != nil {
-				t.Fatal(err)
+				if t.Log(low); attempt == 3 && rate == 1e9/8 {
+					break // a machine may not reach it at all; that it is not exceeded was seen
+				} else if attempt == 3 {
+					t.Errorf("three times under the rate, the last: %s", low)
+					break
+				}
 			}
 		}
 	}
 }
 
-// rtt is the average round trip of 40 pings from the host, and the time under
-// which nine of ten are.
+// rates measures both directions at once, and says what is too low and too high.
+func (h *testHost) rates(rate uint64, protocol string, port int) (low, high string) {
+	p := isolated()
+	p.IngressRate, p.EgressRate = rate, rate
+	c := h.up("storage", p)
+	udp := ""
+	if protocol == "udp" {
+		udp = "-u -b " + strconv.FormatUint(rate*8*3/2, 10)
+	}
+	receives := h.iperf(c, true, port, 10, udp)
+	sends := h.iperf(c, false, port+1, 10, udp)
+	for direction, m := range map[string]measured{"ingress": receives(), "egress": sends()} {
+		of := func(v float64) float64 { return math.Round(v/float64(rate)*1000) / 10 }
+		result := fmt.Sprintf("%s at %d mbit, %s: %.1f %% of the rate, %.1f %% in the first second", direction, rate*8/1e6, protocol, of(m.all), of(m.first))
+		h.t.Log(result)
+		if of(m.all) > 105 || of(m.first) > 115 {
+			high = result
+		}
+		if of(m.all) < 95 {
+			low = result
+		}
+	}
+	if err := h.Down("storage"); err != nil {
+		h.t.Fatal(err)
+	}
+	return low, high
+}
+
+// rtt is the average round trip of 40 pings from the host.
 func (h *testHost) rtt(c Container) time.Duration {
 	h.t.Helper()
 	out := h.run("ping -i 0.05 -c 40 -q " + h.entry(c.ID).Address.String())
@@ -130,16 +151,26 @@ func TestLatencyUnderLoad(t *testing.T) {
 	p.IngressRate, p.EgressRate = 10e6/8, 10e6/8
 	c := h.up("storage", p)
 	idle := h.rtt(c)
+	if idle > 5*time.Millisecond {
+		t.Logf("idle it is %v: this machine is busy", idle)
+	}
+	port := 5201
 	for name, udp := range map[string]string{"tcp": "", "udp": "-u -b 15M"} {
-		port := map[string]int{"tcp": 5201, "udp": 5203}[name]
-		receives := h.iperf(c, true, port, 4, udp)
-		sends := h.iperf(c, false, port+1, 4, udp)
-		time.Sleep(time.Second)
-		added := h.rtt(c) - idle
-		receives()
-		sends()
-		t.Logf("%s in both directions adds %v", name, added)
-		if added > 50*time.Millisecond {
+		var added time.Duration
+		for range 3 { // on a busy machine the processes themselves are late
+			receives := h.iperf(c, true, port, 4, udp)
+			sends := h.iperf(c, false, port+1, 4, udp)
+			port += 2
+			time.Sleep(time.Second)
+			added = h.rtt(c) // idle it is nothing beside this
+			receives()
+			sends()
+			t.Logf("%s in both directions adds %v", name, added)
+			if added < 50*time.Millisecond {
+				break
+			}
+		}
+		if added >= 50*time.Millisecond {
 			t.Errorf("%s in both directions adds %v to the round trip, want under 50ms", name, added)
 		}
 	}
