@@ -144,10 +144,10 @@ within() {
 	wait_until grep -q ready "$work/out"
 	[[ $(stat_of .fds.limit) == 100 ]]
 	local pid open most=0
-	for pid in $(cat /sys/fs/cgroup/{,pids/}"$id"/cgroup.procs 2>/dev/null); do
+	while read -r pid; do
 		open=$(find "/proc/$pid/fd" -mindepth 1 2>/dev/null | wc -l)
 		((open > most)) && most=$open
-	done
+	done < <(cat /sys/fs/cgroup/{,pids/}"$id"/cgroup.procs 2>/dev/null)
 	((most >= 10))
 	[[ $(stat_of .fds.open) == "$most" ]]
 	[[ $(stat_of .pids.current) == 3 ]]
