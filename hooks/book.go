@@ -157,8 +157,10 @@ func lockFolder(folder string, create bool) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		for err = unix.EINTR; errors.Is(err, unix.EINTR); {
-			err = unix.Flock(int(dir.Fd()), unix.LOCK_EX)
+		for {
+			if err = unix.Flock(int(dir.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
+				break
+			}
 		}
 		if err != nil {
 			dir.Close()

@@ -43,9 +43,7 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 	busy, numbers := busyNamespaces(k.host)
 	for _, e := range b.sorted() {
 		own := e.Mode == params.Isolated || e.Mode == params.None
-		id := e.ID
-		inUse := known(id) || e.alive() || own && busy[e.Namespace]
-		if !inUse {
+		if id := e.ID; !known(id) && !e.alive() && (!own || !busy[e.Namespace]) {
 			found = append(found, Leftover{ID: id, What: "network of " + id, remove: func() error { return n.Down(id) }})
 		}
 		keep[linkDigest(e.ID)] = true // they go with their container

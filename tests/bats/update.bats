@@ -144,10 +144,10 @@ within() {
 	wait_until grep -q ready "$work/out"
 	[[ $(stat_of .fds.limit) == 100 ]]
 	local pid open most=0
-	for pid in $(cat /sys/fs/cgroup/{,pids/}"$id"/cgroup.procs 2>/dev/null); do
+	while read -r pid; do
 		open=$(find "/proc/$pid/fd" -mindepth 1 2>/dev/null | wc -l)
 		((open > most)) && most=$open
-	done
+	done < <(cat /sys/fs/cgroup/{,pids/}"$id"/cgroup.procs 2>/dev/null)
 	((most >= 10))
 	[[ $(stat_of .fds.open) == "$most" ]]
 	[[ $(stat_of .pids.current) == 3 ]]
@@ -190,4 +190,96 @@ within() {
 	bh kill "$id" KILL
 	wait_until is_status "$id" stopped
 	[[ $(bh state "$id" | jq 'has("stats")') == false ]]
+}
+
+# same FILTER FILE: state's figure is the number in the file, and both
+# are absent together, as is a limit of "max".
+same() {
+	local want=null got
+	[[ -e $2 ]] && want=$(<"$2")
+	# No limit: "max", -1, or on v1 the greatest multiple of a page.
+	[[ $want != max && $want != -1 && $want != 9223372036854771712 ]] || want=null
+	got=$(jq -r ".stats$1" <<<"$state")
+	[[ $got == "$want" ]] || {
+		echo "$1 is $got, $2 says $want"
+		return 1
+	}
+}
+
+# keyed FILTER FILE KEY [FACTOR]: the same of a line "KEY NUMBER".
+keyed() {
+	local want got
+	want=$(awk -v k="$3" -v f="${4:-1}" '$1 == k { printf "%d", $2 * f }' "$2")
+	got=$(jq -r ".stats$1" <<<"$state")
+	[[ $got == "${want:-null}" ]] || {
+		echo "$1 is $got, $3 in $2 says ${want:-nothing}"
+		return 1
+	}
+}
+
+@test "state: every figure is the kernel's own" {
+	configure '.linux.resources += {memory: {limit: 104857600, swap: 157286400}, pids: {limit: 50},
+		cpu: {quota: 20000, period: 50000}}'
+	in_sh 'i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; echo done; sleep 1000; :'
+	start
+	wait_until grep -q "done" "$work/out"
+	sleep 2.5 # the kernel sums memory.stat up every two seconds
+	local pid
+	pid=$(bh state "$id" | jq .pid)
+	local v2 cpu cpuacct memory pids state
+	v2=/sys/fs/cgroup$(awk -F: '$1 == 0 { print $3 }' "/proc/$pid/cgroup")
+	state=$(bh state "$id")
+	if [[ -e $v2/memory.current ]]; then
+		keyed .cpu.usage_ns "$v2/cpu.stat" usage_usec 1000
+		keyed .cpu.user_ns "$v2/cpu.stat" user_usec 1000
+		keyed .cpu.system_ns "$v2/cpu.stat" system_usec 1000
+		keyed .cpu.periods "$v2/cpu.stat" nr_periods
+		keyed .cpu.throttled_count "$v2/cpu.stat" nr_throttled
+		keyed .cpu.throttled_ns "$v2/cpu.stat" throttled_usec 1000
+		same .memory.current "$v2/memory.current"
+		same .memory.peak "$v2/memory.peak"
+		same .memory.limit "$v2/memory.max"
+		same .memory.soft "$v2/memory.high"
+		same .memory.swap "$v2/memory.swap.current"
+		same .memory.swap_limit "$v2/memory.swap.max"
+		keyed .memory.cache "$v2/memory.stat" file
+		keyed .memory.rss "$v2/memory.stat" anon
+		local event
+		for event in low high max oom oom_kill oom_group_kill; do
+			keyed ".memory.events.$event" "$v2/memory.events" "$event"
+		done
+		same .pids.current "$v2/pids.current"
+		same .pids.limit "$v2/pids.max"
+		local resource
+		for resource in cpu memory io; do
+			[[ $(jq ".stats.$resource.pressure.some.total_ns / 1000" <<<"$state") == "$(sed -n 's/^some.*total=//p' "$v2/$resource.pressure")" ]]
+		done
+		return
+	fi
+	# of CONTROLLER: the container's folder in its hierarchy.
+	of() {
+		local mount path
+		mount=$(awk -v c="$1" '$0 ~ " - cgroup " && ("," $NF ",") ~ ("," c ",") { print $5; exit }' /proc/self/mountinfo)
+		path=$(awk -F: -v c="$1" '("," $2 ",") ~ ("," c ",") { print $3 }' "/proc/$pid/cgroup")
+		echo "$mount$path"
+	}
+	cpu=$(of cpu) cpuacct=$(of cpuacct) memory=$(of memory) pids=$(of pids)
+	same .cpu.usage_ns "$cpuacct/cpuacct.usage"
+	same .cpu.user_ns "$cpuacct/cpuacct.usage_user"
+	same .cpu.system_ns "$cpuacct/cpuacct.usage_sys"
+	keyed .cpu.periods "$cpu/cpu.stat" nr_periods
+	keyed .cpu.throttled_count "$cpu/cpu.stat" nr_throttled
+	keyed .cpu.throttled_ns "$cpu/cpu.stat" throttled_time
+	same .memory.current "$memory/memory.usage_in_bytes"
+	same .memory.peak "$memory/memory.max_usage_in_bytes"
+	same .memory.limit "$memory/memory.limit_in_bytes"
+	same .memory.soft "$memory/memory.soft_limit_in_bytes"
+	[[ $(jq .stats.memory.swap_limit <<<"$state") == $((157286400 - 104857600)) ]]
+	keyed .memory.cache "$memory/memory.stat" total_cache
+	keyed .memory.rss "$memory/memory.stat" total_rss
+	keyed .memory.swap "$memory/memory.stat" total_swap
+	same .memory.events.max "$memory/memory.failcnt"
+	keyed .memory.events.oom_kill "$memory/memory.oom_control" oom_kill
+	same .pids.current "$pids/pids.current"
+	same .pids.limit "$pids/pids.max"
 }
