@@ -101,6 +101,54 @@ within() {
 	[[ $(stat_of .memory.limit) == null ]]
 }
 
+@test "update: shares of 3 to 1 give 3 to 1 of one CPU, and change sides" {
+	in_sh 'while :; do :; done'
+	configure '.linux.resources.cpu.cpus = "0"'
+	local a b
+	# ratio X Y: how much more than Y, in percent, X gets of the CPU in 3 s.
+	ratio() {
+		a=$(bh state "$1" | jq .stats.cpu.usage_ns) b=$(bh state "$2" | jq .stats.cpu.usage_ns)
+		sleep 3
+		echo $((100 * ($(bh state "$1" | jq .stats.cpu.usage_ns) - a) / ($(bh state "$2" | jq .stats.cpu.usage_ns) - b)))
+	}
+	bh run -d --bundle "$bundle" "$id-a" </dev/null >/dev/null 2>&1
+	bh run -d --bundle "$bundle" "$id-b" </dev/null >/dev/null 2>&1
+	local more=3072 less=1024
+	if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
+		# The runtimes' way from shares to cpu.weight is a curve; the weights
+		# themselves are in proportion.
+		bh update -r - "$id-a" <<<'{"unified": {"cpu.weight": "300"}}'
+		bh update -r - "$id-b" <<<'{"unified": {"cpu.weight": "100"}}'
+	else
+		bh update --cpu-share $more "$id-a"
+		bh update --cpu-share $less "$id-b"
+	fi
+	within "$(ratio "$id-a" "$id-b")" 300 20
+	bh update --cpu-share 1024 "$id-a"
+	bh update --cpu-share 1024 "$id-b"
+	within "$(ratio "$id-a" "$id-b")" 100 20
+	bh delete --force "$id-a"
+	bh delete --force "$id-b"
+}
+
+@test "update: a program killed over its memory limit lives under a greater one" {
+	configure '.linux.resources.memory = {limit: 41943040, swap: 41943040}'
+	ln -sf busybox "$bundle/rootfs/bin/head"
+	ln -sf busybox "$bundle/rootfs/bin/tr"
+	# The shell inside is killed, the one outside says so and goes on.
+	in_sh 'while read -r n; do sh -c "x=\$(head -c 30000000 /dev/zero | tr \"\\0\" a); y=\$x; z=\$x; echo held $n; :" || echo killed $n; done'
+	mkfifo "$work/in"
+	exec {in}<>"$work/in"
+	bh run -d --bundle "$bundle" "$id" <"$work/in" >"$work/out" 2>&1 {in}>&-
+	echo first >&"$in"
+	wait_until grep -q "killed first" "$work/out"
+	(($(stat_of .memory.events.oom_kill) >= 1))
+	bh update "$id" --memory 500M --memory-swap 500M
+	echo second >&"$in"
+	wait_until grep -q "held second" "$work/out"
+	exec {in}>&-
+}
+
 @test "update: the cpuset moves the program" {
 	[[ $(nproc) -gt 1 ]] || skip "one CPU: nowhere to move to"
 	in_sh 'while :; do grep Cpus_allowed_list /proc/self/status; sleep 0.1; done'
