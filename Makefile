@@ -28,7 +28,7 @@ build: ## the static binary, build/blackhole
 	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(BLACKHOLE) .
 
 run: build ## start, ask, show and remove the two services of examples/blackhole.yaml
-	@tests/need nginx redis-server redis-tools curl jq
+	@tests/need nginx redis-server redis-tools curl jq iproute2
 	@BLACKHOLE=$(BLACKHOLE) examples/run
 
 test: test-unit test-bats test-guest ## every test
