@@ -26,7 +26,6 @@ func createCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			o.Stdin, o.Stdout, o.Stderr = os.Stdin, os.Stdout, os.Stderr
 			_, err = newRuntime(c).Create(o)
 			return err
 		},
@@ -46,7 +45,7 @@ func createFlags() []cli.Flag {
 	}
 }
 
-// createOptions reads createFlags. It changes into the bundle, where hooks
+// createOptions reads createFlags, for create, run and restore. It changes into the bundle, where hooks
 // have always been run; paths are made absolute before.
 func createOptions(c *cli.Context) (runtime.CreateOptions, error) {
 	if err := wantArgs(c, 1, 1); err != nil {
@@ -62,6 +61,9 @@ func createOptions(c *cli.Context) (runtime.CreateOptions, error) {
 		NoNewKeyring:  c.Bool("no-new-keyring"),
 		NotifySocket:  os.Getenv("NOTIFY_SOCKET"),
 		ListenFiles:   listenFiles(),
+		Stdin:         os.Stdin,
+		Stdout:        os.Stdout,
+		Stderr:        os.Stderr,
 	}
 	fail := func(err error) (runtime.CreateOptions, error) {
 		return o, fmt.Errorf("cannot %s container %q: %w", c.Command.Name, o.ID, err)

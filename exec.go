@@ -51,10 +51,7 @@ func execCommand() *cli.Command {
 			if err != nil {
 				return cli.Exit(err, 255)
 			}
-			if code != 0 {
-				return exitStatus(code)
-			}
-			return nil
+			return exited(code, nil)
 		},
 	}
 }

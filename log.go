@@ -70,6 +70,15 @@ type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
+// exited is the outcome of a program that ran in the foreground: its exit code,
+// unless blackhole itself failed.
+func exited(code int, err error) error {
+	if err == nil && code != 0 {
+		return exitStatus(code)
+	}
+	return err
+}
+
 // exitCode reports an error, once, and returns the exit code. The log has it
 // as its last error, which engines show to people; if the log is not on stderr
 // stderr has it too.

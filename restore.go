@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
@@ -36,16 +35,12 @@ func restoreCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			create.Stdin, create.Stdout, create.Stderr = os.Stdin, os.Stdout, os.Stderr
 			code, err := newRuntime(c).Restore(runtime.RunOptions{
 				CreateOptions: create,
 				Detach:        c.Bool("detach"),
 				Subreaper:     !c.Bool("no-subreaper"),
 			}, images)
-			if err == nil && code != 0 {
-				return exitStatus(code)
-			}
-			return err
+			return exited(code, err)
 		},
 	}
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-
 	"github.com/urfave/cli/v2"
 
 	"blackhole/runtime"
@@ -26,17 +24,13 @@ func runCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			create.Stdin, create.Stdout, create.Stderr = os.Stdin, os.Stdout, os.Stderr
 			code, err := newRuntime(c).Run(runtime.RunOptions{
 				CreateOptions: create,
 				Detach:        c.Bool("detach"),
 				Keep:          c.Bool("keep"),
 				Subreaper:     !c.Bool("no-subreaper"),
 			})
-			if err == nil && code != 0 {
-				return exitStatus(code)
-			}
-			return err
+			return exited(code, err)
 		},
 	}
 }
