@@ -29,9 +29,9 @@ in_root() {
 }
 
 bundle_refused() {
-	refused "$1" "$BLACKHOLE" bundle -c "$work/blackhole.yaml" "$name" "$work/$name"
+	fails "$1" "$BLACKHOLE" bundle -c "$work/blackhole.yaml" "$name" "$work/$name"
 	[[ ! -e $work/$name ]]
-	refused "$1" "$BLACKHOLE" validate -c "$work/blackhole.yaml"
+	fails "$1" "$BLACKHOLE" validate -c "$work/blackhole.yaml"
 }
 
 @test "root_path below the mount: services live there, and what was there stays" {
@@ -110,7 +110,7 @@ bundle_refused() {
 	in_root "$outer" '{memory: {limit: 64M}}'
 	bundled
 	# cgroup-v2.rst, "No Internal Process Constraint".
-	refused "cannot run container \"$name\": *" bh run --bundle "$work/$name" "$name"
+	fails "cannot run container \"$name\": *" bh run --bundle "$work/$name" "$name"
 	find "$outer" -mindepth 1 -type d | diff - /dev/null
 	[[ -z $(bh list -q) ]]
 	kill -KILL "$!"

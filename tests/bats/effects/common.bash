@@ -4,11 +4,9 @@
 # only v2 has, in the guest (tests/guest).
 # shellcheck shell=bash disable=SC2034,SC2154
 
-repo=$(cd "${BASH_SOURCE[0]%/*}/../../.." && pwd)
-: "${BLACKHOLE:=$repo/build/blackhole}"
-load=$repo/build/tests/load
+load ../helpers
 
-bats_require_minimum_version 1.5.0
+load=$repo/build/tests/load
 
 v2() { [[ $(stat -fc %T /sys/fs/cgroup) == cgroup2fs ]]; }
 need_v2() { v2 || skip "cgroup v2: runs in the guest"; }
@@ -56,8 +54,6 @@ common_teardown() {
 	rm -rf "$work"
 	return $failed
 }
-
-bh() { "$BLACKHOLE" --root "$root" "$@" 3>&-; }
 
 # config: standard input is the configuration.
 config() { cat >"$work/blackhole.yaml"; }
@@ -167,22 +163,4 @@ wait_until() {
 		}
 		sleep 0.05
 	done
-}
-
-# refused PATTERN COMMAND…: fails with one line on stderr that the shell pattern matches,
-# and leaves nothing.
-refused() {
-	local pattern=$1
-	shift
-	run --separate-stderr "$@"
-	((status >= 1 && status <= 125)) || {
-		echo "exit code $status of: $*"
-		return 1
-	}
-	# shellcheck disable=SC2053
-	[[ ${#stderr_lines[@]} == 1 && $stderr == $pattern ]] || {
-		echo "expected: $pattern"
-		echo "stderr: $stderr"
-		return 1
-	}
 }

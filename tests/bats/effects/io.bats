@@ -187,7 +187,7 @@ reads_limited() {
 	local at
 	at=$(df --output=target,fstype 2>/dev/null | awk '$2 == "tmpfs" { print $1; exit }')
 	service "{io: {device: $at, read_bps: 1M}}" limits
-	refused "$work/blackhole.yaml:*: services.$name.resources.io.device: cannot find the disk behind*$at*tmpfs*" \
+	fails "$work/blackhole.yaml:*: services.$name.resources.io.device: cannot find the disk behind*$at*tmpfs*" \
 		"$BLACKHOLE" bundle -c "$work/blackhole.yaml" "$name" "$work/$name"
 	[[ ! -e $work/$name ]]
 	service "{io: {device: /nonexistent-disk, read_bps: 1M}}" limits

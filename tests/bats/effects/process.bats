@@ -84,7 +84,7 @@ security() {
 	local limit
 	for limit in "as: 512M" "data: 16M"; do
 		service "{rlimits: {$limit}}" limits
-		refused "$work/blackhole.yaml:*: services.$name.resources.rlimits.${limit%%:*}: cannot use *: nothing starts with less than *" \
+		fails "$work/blackhole.yaml:*: services.$name.resources.rlimits.${limit%%:*}: cannot use *: nothing starts with less than *" \
 			"$BLACKHOLE" bundle -c "$work/blackhole.yaml" "$name" "$work/$name"
 	done
 	# The least of both start.
