@@ -33,6 +33,7 @@ func commands() []*cli.Command {
 		configCommand(),
 		specCommand(),
 		bundleCommand(),
+		planCommand(),
 		upCommand(),
 		downCommand(),
 		restartCommand(),

@@ -107,3 +107,13 @@ func (t *translator) weight(out *specs.LinuxBlockIO, unified map[string]string) 
 	}
 	return true
 }
+
+// Disks are those that a service's io limits hold on: behind io.device, or
+// behind everything that it sees of the host. There may be none, as on a tmpfs.
+func (c *Config) Disks(service string, h Host) ([]Disk, error) {
+	s, err := c.Service(service)
+	if err != nil {
+		return nil, err
+	}
+	return (&translator{config: c, name: service, service: s, host: h, out: &Translation{}}).disks()
+}

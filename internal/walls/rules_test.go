@@ -35,7 +35,7 @@ func walls() []wall {
 	return []wall{
 		{
 			folder: ".",
-			ours:   []string{"supervisor", "spec", "bundle", "runtime", "hooks", "internal"},
+			ours:   []string{"supervisor", "plan", "audit", "doctor", "spec", "bundle", "runtime", "hooks", "internal"},
 			others: []string{cli, logrus, specsGo, xsys, "github.com/docker/go-units"},
 		},
 		{
@@ -70,6 +70,23 @@ func walls() []wall {
 			folder: "spec",
 			ours:   []string{"spec", "seccomp-profiles", "hooks/params", "internal"},
 			others: []string{yaml, specsGo, moby, xsys},
+		},
+		{
+			// Sums over a configuration and a host's facts: it runs nothing.
+			folder: "plan",
+			ours:   []string{"spec", "internal"},
+		},
+		{
+			// Judges an OCI configuration alone, so that a foreign bundle is like ours.
+			folder: "audit",
+			ours:   []string{"seccomp-profiles", "internal"},
+			others: []string{specsGo},
+		},
+		{
+			// Reads the host, and judges figures that the commands hand it.
+			folder: "doctor",
+			ours:   []string{"spec", "runtime/stats", "seccomp-profiles", "internal"},
+			others: []string{xsys},
 		},
 		{
 			folder: "seccomp-profiles",
