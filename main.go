@@ -41,6 +41,7 @@ func commands() []*cli.Command {
 		statusCommand(),
 		logsCommand(),
 		alertsCommand(),
+		doctorCommand(),
 		createCommand(),
 		startCommand(),
 		stateCommand(),

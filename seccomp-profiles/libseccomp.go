@@ -137,3 +137,13 @@ func scmpArch(arch specs.Arch) libseccomp.ScmpArch {
 		specs.ArchLOONGARCH64: libseccomp.ArchLOONGARCH64,
 	}[arch]
 }
+
+// SyscallName is the name of a call of this machine by its number, empty if
+// libseccomp does not know it.
+func SyscallName(number int) string {
+	name, err := libseccomp.ScmpSyscall(number).GetName()
+	if err != nil {
+		return ""
+	}
+	return name
+}

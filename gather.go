@@ -1,0 +1,259 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"blackhole/doctor"
+	"blackhole/runtime"
+	"blackhole/spec"
+	"blackhole/spec/host"
+	"blackhole/supervisor"
+)
+
+// gatherer collects the facts of services for doctor, from their supervisor if
+// there is one, else from their containers.
+type gatherer struct {
+	config  *spec.Config // nil: there is none
+	paths   supervisor.Paths
+	runtime *runtime.Runtime
+	names   []string // none: all
+}
+
+// newGatherer: a configuration that was not asked for need not be there.
+func newGatherer(c *cli.Context) (*gatherer, error) {
+	g := &gatherer{paths: paths(c), runtime: newRuntime(c), names: c.Args().Slice()}
+	if _, err := configPaths(c); err != nil && !c.IsSet("config") {
+		return g, nil
+	}
+	var err error
+	g.config, err = loadConfig(c)
+	return g, err
+}
+
+func (g *gatherer) host() ([]doctor.Check, error) {
+	h := doctor.Host{Spec: host.New(), Cgroup: *new(spec.Config).EffectiveIsolation().Cgroup.RootPath, State: g.paths.Root, Logs: g.paths.Logs}
+	if g.config != nil {
+		h.Cgroup = *g.config.EffectiveIsolation().Cgroup.RootPath
+	}
+	states, err := g.runtime.List()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // no state folder is no container
+		return nil, err
+	}
+	for _, s := range states {
+		h.Known = append(h.Known, s.ID)
+	}
+	return h.Check(), nil
+}
+
+// gather takes two readings of each service.
+func (g *gatherer) gather(between time.Duration) ([]*doctor.Facts, error) {
+	before, err := g.statuses()
+	if err != nil {
+		return nil, err
+	}
+	for i := range before {
+		addNetwork(&before[i])
+	}
+	start := time.Now()
+	if slices.ContainsFunc(before, func(s supervisor.ServiceStatus) bool { return s.Stats != nil }) {
+		time.Sleep(between)
+	}
+	after, err := g.statuses()
+	if err != nil {
+		return nil, err
+	}
+	between = time.Since(start)
+	facts := []*doctor.Facts{}
+	for i := range after {
+		s := &after[i]
+		addNetwork(s)
+		f := g.facts(s, after)
+		for j := range before {
+			// Of another life of it the figures began anew.
+			if b := &before[j]; b.Name == s.Name && b.Pid == s.Pid {
+				f.Before, f.Between = b.Stats, between.Round(10*time.Millisecond)
+			}
+		}
+		facts = append(facts, f)
+	}
+	return facts, g.history(facts, after)
+}
+
+// statuses tells of the services that were asked for, sorted by name.
+func (g *gatherer) statuses() ([]supervisor.ServiceStatus, error) {
+	reply, err := g.paths.Ask(supervisor.Request{Method: "status"})
+	if errors.Is(err, supervisor.ErrNone) {
+		reply, err = g.paths.Unsupervised(g.runtime, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]supervisor.ServiceStatus{}
+	for _, s := range reply.Services {
+		found[s.Name] = s
+	}
+	names := g.names
+	if len(names) == 0 {
+		names = slices.Collect(maps.Keys(found))
+		if g.config != nil {
+			names = slices.AppendSeq(names, maps.Keys(g.config.Services))
+		}
+	}
+	slices.Sort(names)
+	var all []supervisor.ServiceStatus
+	for _, name := range slices.Compact(names) {
+		s, ok := found[name]
+		if !ok {
+			if s, err = g.container(name); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// container is the status of a service that no supervisor knows.
+func (g *gatherer) container(name string) (supervisor.ServiceStatus, error) {
+	s := supervisor.ServiceStatus{Name: name, State: "not running"}
+	state, err := g.runtime.State(name)
+	switch {
+	case err == nil:
+		s.State, s.Pid, s.Since, s.Stats = supervisor.State(state.Status), state.Pid, state.Created, state.Stats
+	case g.config != nil && g.config.Services[name] != nil:
+		// configured, and not there
+	default:
+		return s, fmt.Errorf("cannot find service %q: neither a configuration nor a supervisor has it, and there is no container of that name", name)
+	}
+	return s, nil
+}
+
+// addNetwork: the supervisor does not know the network's figures. Without them
+// there is one diagnosis less.
+func addNetwork(s *supervisor.ServiceStatus) {
+	if s.Stats != nil && s.Stats.Network == nil {
+		s.Stats.Network, _ = networkStats(s.Name)
+	}
+}
+
+// facts are those of one service, but its history.
+func (g *gatherer) facts(s *supervisor.ServiceStatus, all []supervisor.ServiceStatus) *doctor.Facts {
+	f := &doctor.Facts{
+		Name: s.Name, Config: g.config, Now: time.Now(), State: string(s.State), Reason: s.Reason,
+		Health: s.Health, HealthError: s.HealthError, Output: s.Output, After: s.Stats,
+	}
+	if s.Exit != nil {
+		f.Exit = &doctor.Exit{Code: s.Exit.Code, OOM: s.Exit.OOM}
+	}
+	if s.Stats != nil {
+		f.PidsHit = g.pidsHit(s.Name)
+	}
+	if g.config == nil || g.config.Services[s.Name] == nil {
+		return f
+	}
+	service := g.config.Services[s.Name]
+	for _, other := range service.DependsOn {
+		if i := slices.IndexFunc(all, func(o supervisor.ServiceStatus) bool { return o.Name == other }); i >= 0 && all[i].State != supervisor.Running {
+			f.Waiting = append(f.Waiting, fmt.Sprintf("%s is %s", other, all[i].State))
+		}
+	}
+	for _, dir := range service.Filesystem.Writable {
+		if free, total, err := doctor.Room(dir); err == nil {
+			f.Full = append(f.Full, doctor.Folder{Path: dir, Free: free, Total: total})
+		}
+	}
+	return f
+}
+
+// pidsHit is how often pids.limit refused a process, from the line "max N" of
+// pids.events (kernel 4.18, on v1 too).
+func (g *gatherer) pidsHit(name string) uint64 {
+	cgroups, err := g.runtime.Cgroups(name)
+	if err != nil {
+		return 0
+	}
+	dir := cgroups["pids"]
+	if dir == "" {
+		dir = cgroups[""]
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "pids.events"))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(data)) {
+		if n, ok := strings.CutPrefix(strings.TrimSpace(line), "max "); ok {
+			hits, _ := strconv.ParseUint(n, 10, 64)
+			return hits
+		}
+	}
+	return 0
+}
+
+// history adds the events of the last day, and what seccomp refused since.
+func (g *gatherer) history(facts []*doctor.Facts, statuses []supervisor.ServiceStatus) error {
+	since := time.Now().Add(-24 * time.Hour)
+	pids := map[string]map[int]bool{} // each service's, of all its lives
+	byName := map[string]*doctor.Facts{}
+	for i, f := range facts {
+		byName[f.Name] = f
+		pids[f.Name] = map[int]bool{statuses[i].Pid: statuses[i].Pid != 0}
+	}
+	err := g.paths.ReadEvents(context.Background(), supervisor.EventOptions{Since: since}, func(e *supervisor.Event, _ []byte) error {
+		f := byName[e.Service]
+		if f == nil {
+			return nil
+		}
+		event := doctor.Event{Time: e.Time}
+		switch {
+		case e.Type == "state":
+			event.State = string(e.State)
+			if e.Pid != 0 {
+				pids[e.Service][e.Pid] = true
+			}
+		case e.Type == "alert" && e.Alert != nil && e.Alert.Status == "firing":
+			event.Alert, event.Cgroup = e.Kind, e.Cgroup
+		default:
+			return nil
+		}
+		f.Events = append(f.Events, event)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	denied := doctor.Denials()
+	for i, f := range facts {
+		f.Denied = g.who(f, statuses[i].Exit, pids[f.Name]).Of(denied, since)
+	}
+	return nil
+}
+
+// who tells a service's denials from others'.
+func (g *gatherer) who(f *doctor.Facts, exit *supervisor.Exit, pids map[int]bool) doctor.Who {
+	w := doctor.Who{PIDs: pids}
+	if f.KilledBySeccomp() {
+		w.Died = exit.Time
+	}
+	if g.config == nil || g.config.Services[f.Name] == nil || g.config.Services[f.Name].Executable == nil {
+		return w
+	}
+	w.Program, w.Alone = *g.config.Services[f.Name].Executable, true
+	for other, s := range g.config.Services {
+		if other != f.Name && s.Executable != nil && *s.Executable == w.Program {
+			w.Alone = false
+		}
+	}
+	return w
+}
