@@ -119,7 +119,10 @@ func TestHost(t *testing.T) {
 		"built without":      {noModules(builtIn + "CONFIG_MODULES=y\n"), "network", Fault, "missing: nft_masq (CONFIG_NFT_MASQ):"},
 		"m without modules":  {noModules(builtIn), "network", Fault, "missing: nft_masq (CONFIG_NFT_MASQ), nft_fib_inet (CONFIG_NFT_FIB_INET):"},
 		"nothing to tell by": {noModules(""), "network", Warning, "cannot tell of bridge"},
-		"not zipped":         {func(t *testing.T, f map[string]string, h *fakeHost) { noModules("")(t, f, h); f["/proc/config.gz"] = "x" }, "network", Warning, "cannot tell of bridge"},
+		"not zipped": {func(t *testing.T, f map[string]string, h *fakeHost) {
+			noModules("")(t, f, h)
+			f["/proc/config.gz"] = "x"
+		}, "network", Warning, "cannot tell of bridge"},
 		"not forwarding":     {set("/proc/sys/net/ipv4/ip_forward", "0\n"), "forwarding", OK, "the first isolated service turns it on"},
 		"out of descriptors": {set("/proc/sys/fs/file-nr", "950\t0\t1000\n"), "host's descriptors", Warning, "950 of 1000"},
 		"out of processes":   {set("/proc/loadavg", "0.00 0.00 0.00 1/32000 77\n"), "host's processes", Warning, "32000 of 32768"},

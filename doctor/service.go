@@ -1,6 +1,6 @@
 // Package doctor says what keeps services from running well: what a host lacks,
-// and from a service's own figures why it is in trouble. It changes nothing, and
-// runs nothing; who knows the services hands it their figures.
+// and from a service's own figures why it is in trouble. It changes nothing;
+// who knows the services hands it their figures.
 package doctor
 
 import (

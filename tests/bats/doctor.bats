@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # doctor: each trouble is provoked, and told with its figures and the line to
 # change; what runs well is not told of.
-# shellcheck disable=SC2154,SC2016
+# shellcheck disable=SC2154,SC2016,SC2030,SC2031
 
 load helpers
 load supervisor
@@ -16,7 +16,21 @@ teardown() {
 	for one in $(bhs list -q 2>/dev/null); do # those without a supervisor
 		[[ -e $root/@supervisor ]] || bhs delete --force "$one"
 	done
+	if mountpoint -q "$work/data"; then
+		bhs down
+		umount "$work/data"
+	fi
 	up_teardown
+}
+
+# data_disk: the folder $work/data on a disk whose bandwidth can be limited.
+data_disk() {
+	mkdir "$work/data"
+	if [[ -b /dev/guest/plain ]]; then # the guest's /tmp is in memory
+		mkfs.ext4 -q -F -E nodiscard,lazy_itable_init=0 /dev/guest/plain
+		mount /dev/guest/plain "$work/data"
+	fi
+	dd if=/dev/zero of="$work/data/file" bs=1M count=8 conv=fsync status=none
 }
 
 v2() { [[ $(stat -fc %T /sys/fs/cgroup) == cgroup2fs ]]; }
@@ -50,8 +64,7 @@ all_said() {
 }
 
 @test "each trouble of a service is told, with its figures and the line to change" {
-	mkdir "$work/data"
-	dd if=/dev/zero of="$work/data/file" bs=1M count=8 conv=fsync status=none
+	data_disk
 	printf '{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["acct"], "action": "SCMP_ACT_KILL_PROCESS"}]}' >"$work/profile.json"
 	write_config <<-Y
 		resource_isolation:
