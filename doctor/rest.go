@@ -71,7 +71,7 @@ func (d *diagnosis) network() {
 // badSystemCall is the exit code of a program that SIGSYS killed, 128+31.
 const badSystemCall = 159
 
-// KilledBySeccomp: its program, or the last of its shell, ended so.
+// KilledBySeccomp tells whether its program, or the last of its shell, ended so.
 func (f *Facts) KilledBySeccomp() bool { return f.Exit != nil && f.Exit.Code == badSystemCall }
 
 // seccomp finds what a filter refused, where that was logged: those actions that

@@ -82,6 +82,7 @@ func TestDiagnose(t *testing.T) {
 		"throttled":                 {Facts{Before: cpu(1000, 0), After: cpu(1020, 5)}, []string{"cpu_throttled @" + quota + ": 5 of 20 periods (25 %) of the last 2s; it uses 0.10 of its 0.5 cores"}},
 		"throttled a little":        {Facts{Before: cpu(1000, 0), After: cpu(1020, 4)}, nil},
 		"throttled before":          {Facts{Before: cpu(1000, 300), After: cpu(1020, 300)}, []string{"cpu_throttled @" + quota + ": 300 of 1020 periods (29 %) of its life"}},
+		"throttled before and now":  {Facts{Before: cpu(1000, 300), After: cpu(1020, 301)}, []string{"cpu_throttled @" + quota + ": 301 of 1020 periods (30 %) of its life"}},
 		"starved":                   {Facts{After: starved(55)}, []string{"cpu_starved @f.yaml:6:7: 55 % of the last ten seconds"}},
 		"starved a little":          {Facts{After: starved(45)}, nil},
 		"reads at the limit":        {Facts{Before: io(0, 0, 0), After: io(2<<20, 0, 30)}, []string{"io_limited @f.yaml:8:22: reads 1M of 1M a second at disk vda, its limit; it waited for disks during 30 %"}},

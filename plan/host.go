@@ -116,16 +116,16 @@ func (h *Host) set(key, value string) error {
 	to := map[string]**uint64{"memory": &h.Memory, "swap": &h.Swap, "pids": &h.Pids, "fds": &h.Files, "network": &h.Network}[key]
 	var err error
 	var n uint64
-	switch {
-	case key == "cpus":
+	switch key {
+	case "cpus":
 		h.CPUs, err = parseCPUs(value)
-	case key == "memory" || key == "swap":
+	case "memory", "swap":
 		var size spec.Size
 		err = size.UnmarshalText([]byte(value))
 		n = uint64(size)
-	case key == "network":
+	case "network":
 		n, err = parseRate(value)
-	case key == "pids" || key == "fds":
+	case "pids", "fds":
 		n, err = parseCount(value)
 	default:
 		d := h.Disks[disk]

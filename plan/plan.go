@@ -170,22 +170,19 @@ const tolerance = 1e-9
 
 // tellOver says who asks for how much too much, at the key of the largest.
 func (m *maker) tellOver(r *Resource, keys string) {
-	who := ""
+	var who []string
 	for i, s := range r.Shares {
 		if i == 5 && len(r.Shares) > 6 {
-			who += fmt.Sprintf(", %d more", len(r.Shares)-i)
+			who = append(who, fmt.Sprintf("%d more", len(r.Shares)-i))
 			break
 		}
-		if i > 0 {
-			who += ", "
-		}
-		who += s.Service + " " + Amount(s.Amount, r.Unit)
+		who = append(who, s.Service+" "+Amount(s.Amount, r.Unit))
 	}
 	has := fmt.Sprintf("%s of %s to plan with: %s too much", Amount(*r.Usable, r.Unit), Amount(*r.Capacity, r.Unit), Amount(r.Asked-*r.Usable, r.Unit))
 	if *r.Capacity == 0 {
 		has = "the host has none"
 	}
-	m.find(Over, r.Name, r.Shares[0].Service, keys, "%s asked, %s (%s)", Amount(r.Asked, r.Unit), has, who)
+	m.find(Over, r.Name, r.Shares[0].Service, keys, "%s asked, %s (%s)", Amount(r.Asked, r.Unit), has, strings.Join(who, ", "))
 }
 
 // find adds a finding about a service's key: of several, by blanks, the first
