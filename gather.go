@@ -54,6 +54,12 @@ func (g *gatherer) host() ([]doctor.Check, error) {
 	for _, s := range states {
 		h.Known = append(h.Known, s.ID)
 	}
+	// A service that is started just now is not listed yet.
+	if reply, err := g.paths.Ask(supervisor.Request{Method: "status"}); err == nil {
+		for _, s := range reply.Services {
+			h.Known = append(h.Known, s.Name)
+		}
+	}
 	return h.Check(), nil
 }
 
@@ -151,7 +157,7 @@ func addNetwork(s *supervisor.ServiceStatus) {
 // facts are those of one service, but its history.
 func (g *gatherer) facts(s *supervisor.ServiceStatus, all []supervisor.ServiceStatus) *doctor.Facts {
 	f := &doctor.Facts{
-		Name: s.Name, Config: g.config, Now: time.Now(), State: string(s.State), Reason: s.Reason,
+		Name: s.Name, Config: g.config, State: string(s.State), Reason: s.Reason,
 		Health: s.Health, HealthError: s.HealthError, Output: s.Output, After: s.Stats,
 	}
 	if s.Exit != nil {
@@ -235,6 +241,7 @@ func (g *gatherer) history(facts []*doctor.Facts, statuses []supervisor.ServiceS
 	}
 	denied := doctor.Denials()
 	for i, f := range facts {
+		f.Now = time.Now()
 		f.Denied = g.who(f, statuses[i].Exit, pids[f.Name]).Of(denied, since)
 	}
 	return nil

@@ -18,18 +18,20 @@ func (d *diagnosis) memory() {
 	if d.After != nil && d.After.Memory != nil {
 		m = *d.After.Memory
 	}
+	// An alert is of one kill or more of one life; the cgroup counts those of this.
 	kills, last := d.count(day, func(e *Event) bool { return e.Alert == "oom_kill" })
-	if m.Events != nil && m.Events.OOMKill != nil {
-		kills = max(kills, int(*m.Events.OOMKill))
-	}
+	atLeast := "at least "
 	if kills == 0 && d.Exit != nil && d.Exit.OOM {
 		kills = 1
+	}
+	if m.Events != nil && m.Events.OOMKill != nil && int(*m.Events.OOMKill) >= kills {
+		kills, atLeast = int(*m.Events.OOMKill), ""
 	}
 	spared, lastSpared := d.count(day, func(e *Event) bool { return e.Alert == "memory_critical" })
 	limit, figures := d.memoryFigures(&m)
 	switch {
 	case kills > 0:
-		t := Trouble{Kind: OutOfMemory, Figures: figures, Message: fmt.Sprintf("the kernel killed it or a process of it %s for want of memory%s%s", times(kills), d.ago(last), limit)}
+		t := Trouble{Kind: OutOfMemory, Figures: figures, Message: fmt.Sprintf("the kernel killed it or a process of it %s%s for want of memory%s%s", atLeast, times(kills), d.ago(last), limit)}
 		t.Figures["kills"] = float64(kills)
 		if cgroup := d.oomCgroup(); cgroup != "" {
 			t.Message += ": it was the limit of " + cgroup

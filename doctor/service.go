@@ -156,7 +156,7 @@ func (d *diagnosis) ago(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf(", the last %s ago", d.Now.Sub(t).Round(time.Second))
+	return fmt.Sprintf(", the last %s ago", max(0, d.Now.Sub(t)).Round(time.Second))
 }
 
 // times is a number of times in words.

@@ -68,10 +68,10 @@ func TestDiagnose(t *testing.T) {
 		want  []string // "KIND @PLACE: PART OF THE MESSAGE"
 	}{
 		"nothing":                   {Facts{State: "running"}, nil},
-		"killed, seen by the count": {Facts{After: &stats.Stats{Memory: &stats.Memory{Limit: p(uint64(50 << 20)), Peak: p(uint64(50 << 20)), Events: &stats.MemoryEvents{OOMKill: p(uint64(2))}}}}, []string{"out_of_memory @" + limit + ": 2 times for want of memory; limit 50M, peak 50M"}},
-		"killed, seen by the log":   {Facts{Events: events(Event{Alert: "oom_kill", Cgroup: "/x/a"}, time.Hour, time.Minute)}, []string{"out_of_memory @" + limit + ": 2 times for want of memory, the last 1m0s ago; limit 50M"}},
+		"killed, seen by the count": {Facts{After: &stats.Stats{Memory: &stats.Memory{Limit: p(uint64(50 << 20)), Peak: p(uint64(50 << 20)), Events: &stats.MemoryEvents{OOMKill: p(uint64(2))}}}}, []string{"out_of_memory @" + limit + ": process of it 2 times for want of memory; limit 50M, peak 50M"}},
+		"killed, seen by the log":   {Facts{Events: events(Event{Alert: "oom_kill", Cgroup: "/x/a"}, time.Hour, time.Minute)}, []string{"out_of_memory @" + limit + ": at least 2 times for want of memory, the last 1m0s ago; limit 50M"}},
 		"killed two days ago":       {Facts{Events: events(Event{Alert: "oom_kill", Cgroup: "/x/a"}, 48*time.Hour)}, nil},
-		"killed, seen by the end":   {Facts{Exit: &Exit{137, true}}, []string{"out_of_memory @" + limit + ": once"}},
+		"killed, seen by the end":   {Facts{Exit: &Exit{137, true}}, []string{"out_of_memory @" + limit + ": at least once"}},
 		"killed by another limit":   {Facts{Events: events(Event{Alert: "oom_kill", Cgroup: "/x"}, time.Minute)}, []string{"out_of_memory @: it was the limit of /x"}},
 		"killed by the host":        {Facts{Events: events(Event{Alert: "oom_kill"}, time.Minute)}, []string{"out_of_memory @: it was the limit of the host as a whole"}},
 		"spared":                    {Facts{Events: events(Event{Alert: "memory_critical"}, time.Minute)}, []string{"out_of_memory @" + limit + ": restarted once before the kernel would have killed it"}},
@@ -105,9 +105,9 @@ func TestDiagnose(t *testing.T) {
 		"ended twice":     {Facts{State: "running", Events: events(Event{State: "backoff"}, 3*time.Minute, 2*time.Minute)}, nil},
 		"failed":          {Facts{State: "failed", Reason: "gave up", Exit: &Exit{Code: 1}}, []string{"failed @f.yaml:3:17: it is failed: gave up"}},
 		"cannot start":    {Facts{State: "failed", Reason: "cannot create container"}, []string{"does_not_start @f.yaml:3:17: cannot create container"}},
-		"failed, and why": {Facts{State: "failed", Reason: "out of memory", Exit: &Exit{137, true}}, []string{"out_of_memory @" + limit + ": once"}},
+		"failed, and why": {Facts{State: "failed", Reason: "out of memory", Exit: &Exit{137, true}}, []string{"out_of_memory @" + limit + ": at least once"}},
 		"loops, and why": {Facts{State: "backoff", Exit: &Exit{137, true}, Events: events(Event{State: "backoff"}, 3, 2, 1)},
-			[]string{"out_of_memory @" + limit + ": once", "crash_loop @f.yaml:3:17: it ended 3 times"}},
+			[]string{"out_of_memory @" + limit + ": at least once", "crash_loop @f.yaml:3:17: it ended 3 times"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := row.facts

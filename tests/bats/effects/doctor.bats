@@ -11,7 +11,11 @@ setup() {
 	up_setup
 }
 
-teardown() { [[ -z ${work-} ]] || doctor_teardown; }
+teardown() {
+	[[ -n ${work-} ]] || return 0
+	[[ -z ${slow-} ]] || echo "$slow rbps=max" >/sys/fs/cgroup/blackhole/io.max
+	doctor_teardown
+}
 
 @test "memory slowed at the soft limit, and waiting for disks, are told" {
 	data_disk
@@ -35,5 +39,8 @@ teardown() { [[ -z ${work-} ]] || doctor_teardown; }
 		reads|io_bound|bound by its disks.*during [2-9][0-9] %|weight: 50
 	W
 	up
+	# A disk that is slow for everybody: by no limit of the service's own.
+	slow=$(lsblk -dno MAJ:MIN /dev/guest/plain | tr -d ' ')
+	echo "$slow rbps=500000" >/sys/fs/cgroup/blackhole/io.max
 	tells
 }
