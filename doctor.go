@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"blackhole/doctor"
 	"blackhole/spec"
@@ -25,7 +26,7 @@ func doctorCommand() *cli.Command {
 			"running container tells. Exits with 1 if there is trouble; warnings of the host are none.",
 		Flags: []cli.Flag{
 			configFlag(),
-			&cli.DurationFlag{Name: "sample", Value: time.Second, Usage: "watch the services for so `LONG`"},
+			&cli.DurationFlag{Name: "sample", Value: time.Second, Usage: "watch the services for this `TIME`"},
 			formatFlag("text", "json"),
 		},
 		Action: func(c *cli.Context) error {
@@ -81,7 +82,7 @@ func examine(c *cli.Context) (*doctorReport, error) {
 			r.Trouble = r.Trouble || check.Status == doctor.Fault
 		}
 	}
-	facts, err := g.gather(c.Duration("sample"))
+	facts, err := g.gather(c.Duration("sample"), func(n int) { tellWait(c, n) })
 	if err != nil {
 		return nil, err
 	}
@@ -94,6 +95,14 @@ func examine(c *cli.Context) (*doctorReport, error) {
 		r.Services = append(r.Services, s)
 	}
 	return r, nil
+}
+
+// tellWait says to a person at a terminal why nothing happens.
+func tellWait(c *cli.Context, services int) {
+	_, err := unix.IoctlGetTermios(unix.Stderr, unix.TCGETS)
+	if d := c.Duration("sample"); err == nil && d >= 2*time.Second {
+		fmt.Fprintf(c.App.ErrWriter, "watching %d services for %s …\n", services, d)
+	}
 }
 
 func printDoctor(w io.Writer, r *doctorReport) error {

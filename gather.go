@@ -63,8 +63,9 @@ func (g *gatherer) host() ([]doctor.Check, error) {
 	return h.Check(), nil
 }
 
-// gather takes two readings of each service.
-func (g *gatherer) gather(between time.Duration) ([]*doctor.Facts, error) {
+// gather takes two readings of each service, and tells of how many before it
+// waits for the second.
+func (g *gatherer) gather(between time.Duration, waits func(services int)) ([]*doctor.Facts, error) {
 	before, err := g.statuses()
 	if err != nil {
 		return nil, err
@@ -74,6 +75,7 @@ func (g *gatherer) gather(between time.Duration) ([]*doctor.Facts, error) {
 	}
 	start := time.Now()
 	if slices.ContainsFunc(before, func(s supervisor.ServiceStatus) bool { return s.Stats != nil }) {
+		waits(len(before))
 		time.Sleep(between)
 	}
 	after, err := g.statuses()

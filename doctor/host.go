@@ -247,7 +247,34 @@ func (h *Host) room() []Check {
 		}
 		found = append(found, c)
 	}
-	return found
+	return append(found, h.load())
+}
+
+// load tells where the host as a whole is short of something, in the last minute.
+func (h *Host) load() Check {
+	c := Check{"host's load", OK, "nobody waits for long", ""}
+	var short []string
+	known := false
+	for _, r := range []struct {
+		file, what string
+		most       float64 // percent of a minute in which some task waited
+	}{{"cpu", "a CPU", 50}, {"memory", "memory", 10}, {"io", "disks", 40}} {
+		var avg10, avg60 float64
+		if _, err := fmt.Sscanf(h.read("/proc/pressure/"+r.file), "some avg10=%g avg60=%g", &avg10, &avg60); err != nil {
+			continue
+		}
+		known = true
+		if avg60 >= r.most {
+			short = append(short, fmt.Sprintf("for %s during %.0f %% of the last minute", r.what, avg60))
+		}
+	}
+	switch {
+	case !known:
+		c.Found = "not told: there is no pressure information"
+	case short != nil:
+		c.Status, c.Found, c.Advice = Warning, "tasks waited "+strings.Join(short, ", "), "fewer services here, or lower limits: blackhole plan adds up"
+	}
+	return c
 }
 
 func used(what string, n, most float64, advice string) Check {

@@ -90,7 +90,7 @@ func TestHost(t *testing.T) {
 	host := func(change func(h *fakeHost)) func(t *testing.T, f map[string]string, h *fakeHost) {
 		return func(_ *testing.T, _ map[string]string, h *fakeHost) { change(h) }
 	}
-	follows := map[string][]string{ // what else is not well then
+	follows := map[string][]string{"host's load": {"pressure"}, // what else is not well then
 		"kernel": {"network", "bandwidth"}, "network": {"bandwidth"}, "bandwidth": {"network"}, "cgroup": {"pressure", "swap", "disk weights"},
 	}
 	for name, row := range map[string]struct {
@@ -126,6 +126,8 @@ func TestHost(t *testing.T) {
 		"not forwarding":     {set("/proc/sys/net/ipv4/ip_forward", "0\n"), "forwarding", OK, "the first isolated service turns it on"},
 		"out of descriptors": {set("/proc/sys/fs/file-nr", "950\t0\t1000\n"), "host's descriptors", Warning, "950 of 1000"},
 		"out of processes":   {set("/proc/loadavg", "0.00 0.00 0.00 1/32000 77\n"), "host's processes", Warning, "32000 of 32768"},
+		"short of CPUs":      {set("/proc/pressure/cpu", "some avg10=0.00 avg60=70.10 avg300=0.00 total=0\n"), "host's load", Warning, "for a CPU during 70 % of the last minute"},
+		"no load told":       {set("/proc/pressure/memory", ""), "host's load", OK, "not told"},
 		"out of memory":      {set("/proc/meminfo", "MemTotal: 1000 kB\nMemAvailable: 40 kB\nSwapTotal: 100 kB\n"), "memory", Warning, "40K of 1000K available"},
 	} {
 		t.Run(name, func(t *testing.T) {

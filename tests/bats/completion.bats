@@ -25,6 +25,12 @@ completed() {
 	[[ $output == --additional-gids ]]
 	run -0 completed blackhole delete --f
 	[[ $output == --force ]]
+	run -0 completed blackhole plan --he
+	[[ $output == $'--headroom\n--help' ]]
+	run -0 completed blackhole audit --th
+	[[ $output == --threshold ]]
+	run -0 completed blackhole doctor --sa
+	[[ $output == --sample ]]
 	run -0 completed blackhole --sys
 	[[ $output == --systemd-cgroup ]]
 	run -0 completed blackhole run --bundle "$work/bun"

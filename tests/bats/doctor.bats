@@ -30,7 +30,7 @@ teardown() { doctor_teardown; }
 		  @busy:
 		    executable: /bin/sh
 		    args: [-c, "while :; do :; done"]
-		    resources: {cpu: {quota: 0.02}}
+		    resources: {cpu: {quota: 0.03, shares: 10240}}
 		    stop: {timeout: 0s}
 		  @disk:
 		    executable: /bin/sh
@@ -66,7 +66,7 @@ teardown() { doctor_teardown; }
 	Y
 	cat >"$work/wanted" <<-'W'
 		oom|out_of_memory|killed it or a process of it at least once for want of memory.*limit 50M|memory: {limit: 50M
-		busy|cpu_throttled|held it back in [0-9]* of [0-9]* periods.* of its 0.02 cores|quota: 0.02
+		busy|cpu_throttled|held it back in [0-9]* of [0-9]* periods.* of its 0.03 cores|quota: 0.03
 		disk|io_limited|reads .* of 1M a second at disk|read_bps: 1M
 		files|fds_used_up|has 9[0-9] of 100 descriptors open|soft: 100
 		forks|pids_used_up|has 9 of 9 processes and threads; the limit refused a new one 4 times|limit: 9
@@ -119,7 +119,7 @@ throttled_here() {
 		  @busy:
 		    executable: /bin/sh
 		    args: [-c, "while :; do :; done"]
-		    resources: {cpu: {quota: 0.02}}
+		    resources: {cpu: {quota: 0.03, shares: 10240}}
 		  @kills:
 		    executable: /bin/sh
 		    args: [-c, "perl -e '$x = q(x) x 400000000'; sleep 1000"]
@@ -131,7 +131,7 @@ throttled_here() {
 		"$BLACKHOLE" bundle -c "$config" "$pre$one" "$work/$one"
 		bhs run --detach --bundle "$work/$one" "$pre$one" </dev/null >/dev/null 2>&1
 	done
-	echo "busy|cpu_throttled|of its 0.02 cores|quota: 0.02" >"$work/wanted"
+	echo "busy|cpu_throttled|of its 0.03 cores|quota: 0.03" >"$work/wanted"
 	echo "kills|out_of_memory|once for want of memory; limit 50M|limit: 50M" >>"$work/wanted"
 	tells
 	grep -qx "${pre}not: not running, no trouble found" "$work/doctor"
@@ -150,7 +150,7 @@ throttled_here() {
 	run bhs doctor --format json
 	local checks
 	checks=$(jq -r '.host[].check' <<<"$output" | paste -sd " ")
-	[[ $checks == "kernel privileges CAP_SYS_RESOURCE cgroup controllers other managers seccomp pressure swap disk weights network bandwidth pidfd forwarding state folder logs host's descriptors host's processes memory" ]] || {
+	[[ $checks == "kernel privileges CAP_SYS_RESOURCE cgroup controllers other managers seccomp pressure swap disk weights network bandwidth pidfd forwarding state folder logs host's descriptors host's processes memory host's load" ]] || {
 		echo "$output"
 		return 1
 	}
