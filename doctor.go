@@ -19,7 +19,7 @@ func doctorCommand() *cli.Command {
 		Category:  serviceCommands,
 		Usage:     "say what this host lacks, and why services are in trouble",
 		ArgsUsage: "[SERVICE…]",
-		Description: "Without SERVICE: the host and all services. A service's own figures tell why it is in\n" +
+		Description: "Without SERVICE: the host, and all services and containers. Own figures tell why one is in\n" +
 			"trouble: killed for want of memory, throttled, bound by disks, out of descriptors or\n" +
 			"processes, system calls refused, ending again and again; each with the line of the\n" +
 			"configuration to change. With a supervisor it knows the last day, without one what the\n" +

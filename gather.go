@@ -47,8 +47,8 @@ func (g *gatherer) host() ([]doctor.Check, error) {
 	if g.config != nil {
 		h.Cgroup = *g.config.EffectiveIsolation().Cgroup.RootPath
 	}
-	states, err := g.runtime.List()
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // no state folder is no container
+	states, err := g.containers()
+	if err != nil {
 		return nil, err
 	}
 	for _, s := range states {
@@ -61,6 +61,15 @@ func (g *gatherer) host() ([]doctor.Check, error) {
 		}
 	}
 	return h.Check(), nil
+}
+
+// containers are all of the state folder; none without one.
+func (g *gatherer) containers() ([]runtime.State, error) {
+	states, err := g.runtime.List()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return states, err
 }
 
 // gather takes two readings of each service, and tells of how many before it
@@ -118,6 +127,13 @@ func (g *gatherer) statuses() ([]supervisor.ServiceStatus, error) {
 		if g.config != nil {
 			names = slices.AppendSeq(names, maps.Keys(g.config.Services))
 		}
+		states, err := g.containers()
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range states {
+			names = append(names, s.ID)
+		}
 	}
 	slices.Sort(names)
 	var all []supervisor.ServiceStatus
@@ -137,7 +153,10 @@ func (g *gatherer) statuses() ([]supervisor.ServiceStatus, error) {
 func (g *gatherer) container(name string) (supervisor.ServiceStatus, error) {
 	s := supervisor.ServiceStatus{Name: name, State: "not running"}
 	state, err := g.runtime.State(name)
+	_, none := os.Lstat(filepath.Join(g.paths.Root, name))
 	switch {
+	case err != nil && none == nil:
+		return s, err // there is one, that cannot be read
 	case err == nil:
 		s.State, s.Pid, s.Since, s.Stats = supervisor.State(state.Status), state.Pid, state.Created, state.Stats
 	case g.config != nil && g.config.Services[name] != nil:

@@ -141,6 +141,8 @@ throttled_here() {
 	cd "$work/empty"
 	wait_for 30 throttled_here
 	[[ $output == "${pre}busy: running, in trouble"*"cpu_throttled: "*"└ resources.cpu.quota: "* ]]
+	run bhs doctor # all containers there are
+	[[ $output == *"${pre}busy: running"*"${pre}kills: running"* ]]
 	for one in busy kills; do bhs delete --force "$pre$one"; done
 	fails 'cannot find service "'"$pre"'busy": neither a configuration nor a supervisor has it, and there is no container of that name' bhs doctor "${pre}busy"
 }
@@ -168,6 +170,10 @@ throttled_here() {
 	run "$BLACKHOLE" --root "$work/other" doctor --format json
 	[[ $(jq -r '.host[] | select(.check == "other managers").found' <<<"$output") == *"does not know: "* ]]
 	bhs delete --force "${pre}strange"
+	# A state that cannot be read is not taken for none.
+	mkdir -p "$work/broken/${pre}strange"
+	echo '{' >"$work/broken/${pre}strange/state.json"
+	fails "cannot show container \"${pre}strange\": *" "$BLACKHOLE" --root "$work/broken" doctor -c "$config" "${pre}strange"
 	fails "cannot use --sample 1h0m0s: it is from 100ms to 1m" bhs doctor --sample 1h
 	fails "*none.yaml: cannot read the configuration: no such file or directory" bhs doctor -c "$work/none.yaml"
 }
