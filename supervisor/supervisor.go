@@ -17,6 +17,7 @@ import (
 	goruntime "runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"blackhole/bundle"
@@ -58,10 +59,10 @@ type Supervisor struct {
 	events   *eventLog
 	watcher  *watcher
 	notifier *notifier
-	sampling bool // of all services, is under way
-	tending  bool // of the logs, is under way
-	ending   bool // all services end, and then the supervisor
-	leaving  bool // the supervisor ends, the services go on
+	sampling bool        // of all services, is under way
+	tending  atomic.Bool // the logs
+	ending   bool        // all services end, and then the supervisor
+	leaving  bool        // the supervisor ends, the services go on
 	waiters  []waiter
 	dirty    bool // the saved state is old
 	ticks    *time.Ticker
@@ -254,7 +255,7 @@ func (s *Supervisor) event(sv *service, happen func() action) {
 // advance does what the states of the services, taken together, allow: starts
 // those whose dependencies are up and stops those that nothing needs any more.
 func (s *Supervisor) advance() {
-	for again := true; again; {
+	for again := s.pending(); again; {
 		again = false
 		for _, sv := range s.all() {
 			switch {
@@ -270,6 +271,17 @@ func (s *Supervisor) advance() {
 			}
 		}
 	}
+}
+
+// pending: advance may have something to do. Mostly it has not, and then need not
+// sort all services.
+func (s *Supervisor) pending() bool {
+	for _, sv := range s.services {
+		if sv.wantsStop || sv.gone || sv.state == Waiting {
+			return true
+		}
+	}
+	return false
 }
 
 // unmet names a dependency that is not up, or nothing.
