@@ -27,7 +27,7 @@ build: ## the static binary, build/blackhole
 	@tests/need gcc libc6-dev pkg-config libseccomp-dev
 	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(BLACKHOLE) .
 
-run: build ## start, ask, show and remove the two services of examples/blackhole.yaml
+run: build ## start the two services of examples/blackhole.yaml, ask, provoke an alert, remove
 	@tests/need nginx redis-server redis-tools curl jq iproute2
 	@BLACKHOLE=$(BLACKHOLE) examples/run
 
