@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	goruntime "runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -353,6 +354,7 @@ func (s *Supervisor) tellWaiters() {
 	if s.o.Settled != nil && s.settled() {
 		s.o.Settled()
 		s.o.Settled = nil
+		go debug.FreeOSMemory() // starting many takes more than watching them
 	}
 }
 

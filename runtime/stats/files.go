@@ -137,12 +137,16 @@ func (d *folder) leaf() bool {
 	return err != nil || st.Nlink == 2
 }
 
-func (d *folder) close() {
-	for _, fd := range d.files {
-		closeFile(fd)
+// closeBut closes all but one file; with "" that too.
+func (d *folder) closeBut(name string) {
+	for other, fd := range d.files {
+		if other != name || name == "" {
+			closeFile(fd)
+			delete(d.files, other)
+		}
 	}
 	closeFile(d.dir)
-	d.files, d.dir = nil, -1
+	d.dir = -1
 }
 
 // openFile opens a file by its folder's descriptor, or its path where that is

@@ -91,6 +91,63 @@ func TestSamplerDescriptors(t *testing.T) {
 	}
 }
 
+// Asleep is so while the processor time stands still, keeps one file open, and
+// does not keep the next reading from being whole.
+func TestAsleep(t *testing.T) {
+	one := `== cpuacct/cpuacct.usage
+7
+== memory/memory.usage_in_bytes
+4096
+== pids/cgroup.procs
+` + strconv.Itoa(os.Getpid()) + "\n"
+	for name, source := range map[string]func() (Source, string){
+		"v2": func() (Source, string) {
+			dir := tree(t, unified+"== cgroup.procs\n"+strconv.Itoa(os.Getpid())+"\n")
+			return Source{Cgroups: map[string]string{"": dir}}, filepath.Join(dir, "cpu.stat")
+		},
+		"v1": func() (Source, string) {
+			dir := tree(t, one)
+			cgroups := map[string]string{}
+			for _, name := range []string{"cpuacct", "memory", "pids"} {
+				cgroups[name] = filepath.Join(dir, name)
+			}
+			return Source{Cgroups: cgroups}, filepath.Join(dir, "cpuacct/cpuacct.usage")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := openNow(t)
+			source, used := source()
+			s := NewSampler(source, true)
+			defer s.Close()
+			if s.Asleep() {
+				t.Error("asleep before the first reading")
+			}
+			first := sample(t, s)
+			for range 2 {
+				if !s.Asleep() {
+					t.Error("not asleep")
+				}
+				if now := openNow(t); now > before+1 {
+					t.Errorf("%d descriptors more than at first", now-before)
+				}
+			}
+			if now := sample(t, s); asJSON(t, now.Memory) != asJSON(t, first.Memory) || now.FDs == nil {
+				t.Errorf("after its sleep: %s", asJSON(t, now))
+			}
+			text := "9\n"
+			if name == "v2" {
+				text = "usage_usec 9\n"
+			}
+			if err := os.WriteFile(used, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if s.Asleep() {
+				t.Error("asleep although it has run")
+			}
+		})
+	}
+}
+
 // A file that does not fit into the first buffer is read whole.
 func TestLongFiles(t *testing.T) {
 	text := "io.stat\n"

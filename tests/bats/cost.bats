@@ -25,7 +25,7 @@ opened() {
 	grep -c 'open' "$work/trace" || true
 }
 
-@test "services that sleep are not read, and what is read stays open" {
+@test "services that sleep are not read, nor kept open" {
 	{
 		echo 'resource_isolation: {defaults: {network: {mode: none}}, monitor: {interval: 1s}}'
 		echo 'services:'
@@ -37,9 +37,14 @@ opened() {
 	second=$(opened)
 	echo "opened $first, then $second files"
 	((first < 20 || second < 20)) # three rounds of reading it all opened 2000
-	# Files stay open: as many as there are, not more with each round.
-	before=$(find "/proc/$(supervisor_pid)/fd" -mindepth 1 | wc -l)
-	sleep 2
-	after=$(find "/proc/$(supervisor_pid)/fd" -mindepth 1 | wc -l)
-	((after <= before + 5))
+	# Nor do their files stay open: three for each of its own, one of the cgroup,
+	# and of memory what notifies. All of them would be 500.
+	least=1000
+	for _ in {1..4}; do
+		now=$(find "/proc/$(supervisor_pid)/fd" -mindepth 1 | wc -l)
+		((now >= least)) || least=$now
+		sleep 1
+	done
+	echo "least $least descriptors"
+	((least < 20 * 12))
 }
