@@ -274,17 +274,6 @@ func (s *Supervisor) advance() {
 	}
 }
 
-// pending: advance may have something to do. Mostly it has not, and then need not
-// sort all services.
-func (s *Supervisor) pending() bool {
-	for _, sv := range s.services {
-		if sv.wantsStop || sv.gone || sv.state == Waiting {
-			return true
-		}
-	}
-	return false
-}
-
 // unmet names a dependency that is not up, or nothing.
 func (s *Supervisor) unmet(sv *service) string {
 	for _, name := range sv.spec.DependsOn {

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"path/filepath"
@@ -96,7 +97,7 @@ func (d *folder) open(name string) (fd int, opened bool, err error) {
 	if !d.r.keep {
 		return fd, true, err
 	}
-	if err == nil || err == unix.ENOENT {
+	if err == nil || errors.Is(err, unix.ENOENT) {
 		if d.files == nil {
 			d.files = map[string]int{}
 		}
@@ -115,8 +116,7 @@ func (d *folder) fd() int {
 }
 
 func (d *folder) fail(do, name string, err error) {
-	switch err {
-	case nil, unix.ENOENT, unix.ENODEV, unix.EOPNOTSUPP:
+	if err == nil || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP) {
 		// ENODEV: the cgroup was removed while the file was open;
 		// EOPNOTSUPP: pressure accounting is compiled in but off.
 		return
