@@ -15,7 +15,7 @@ BATS      ?= tests/bats tests/bats/effects
 GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats)
 
 TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools curl dmsetup gcc libc6-dev \
-	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs python3
+	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs python3 strace
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench install clean
@@ -27,7 +27,7 @@ build: ## the static binary, build/blackhole
 	@tests/need gcc libc6-dev pkg-config libseccomp-dev
 	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(BLACKHOLE) .
 
-run: build ## start, ask, show and remove the two services of examples/blackhole.yaml
+run: build ## start the two services of examples/blackhole.yaml, ask, provoke an alert, remove
 	@tests/need nginx redis-server redis-tools curl jq iproute2
 	@BLACKHOLE=$(BLACKHOLE) examples/run
 

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -60,8 +61,43 @@ func Load(name string) (*specs.LinuxSeccomp, error) {
 	}
 }
 
-// builtIn reads an embedded profile for the machine this program was built for.
+// builtIn is an embedded profile for the machine this program was built for.
+// Reading one takes a millisecond, and a supervisor loads one three times for
+// each of many services: it is read once and copied.
 func builtIn(name string) (*specs.LinuxSeccomp, error) {
+	read, _ := builtIns.LoadOrStore(name, sync.OnceValues(func() (*specs.LinuxSeccomp, error) { return readBuiltIn(name) }))
+	p, err := read.(func() (*specs.LinuxSeccomp, error))()
+	if err != nil {
+		return nil, err
+	}
+	return clone(p), nil
+}
+
+var builtIns sync.Map
+
+// clone copies what a caller of Load may change: all of it.
+func clone(p *specs.LinuxSeccomp) *specs.LinuxSeccomp {
+	c := *p
+	c.DefaultErrnoRet = clonePointer(p.DefaultErrnoRet)
+	c.Architectures, c.Flags = slices.Clone(p.Architectures), slices.Clone(p.Flags)
+	c.Syscalls = slices.Clone(p.Syscalls)
+	for i := range c.Syscalls {
+		rule := &c.Syscalls[i]
+		rule.Names, rule.Args = slices.Clone(rule.Names), slices.Clone(rule.Args)
+		rule.ErrnoRet = clonePointer(rule.ErrnoRet)
+	}
+	return &c
+}
+
+func clonePointer[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
+
+func readBuiltIn(name string) (*specs.LinuxSeccomp, error) {
 	family, ok := families()[runtime.GOARCH]
 	if !ok {
 		// Their argument rules hold where clone's flags come first, which

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
+	goruntime "runtime"
 	"slices"
 	"sync"
 	"time"
@@ -157,21 +158,25 @@ func (s *Supervisor) known(names []string) (known []string, err error) {
 }
 
 func (s *Supervisor) status(names []string) Reply {
-	r := Reply{Pid: os.Getpid(), Services: []ServiceStatus{}}
-	var cgroups []map[string]string
+	r := Reply{Pid: os.Getpid(), Goroutines: goruntime.NumGoroutine(), Services: []ServiceStatus{}}
+	var samplers []*stats.Sampler
 	s.call(func() {
 		for _, name := range names {
 			if sv := s.services[name]; sv != nil {
 				r.Services = append(r.Services, s.statusOf(sv))
-				cgroups = append(cgroups, sv.cgroups)
+				var sampler *stats.Sampler
+				if sv.usage != nil {
+					sampler = sv.usage.sampler
+				}
+				samplers = append(samplers, sampler)
 			}
 		}
 	})
 	for i := range r.Services {
 		one := &r.Services[i]
-		if cgroups[i] != nil {
+		if samplers[i] != nil {
 			// Of one that ends meanwhile nothing, or what there still is.
-			one.Stats, _ = stats.Read(stats.Source{Cgroups: cgroups[i]})
+			one.Stats, _ = samplers[i].Read()
 		}
 		if one.State == Failed || one.State == Backoff || one.State == Unhealthy {
 			one.Output, _ = lastLines(s.o.Paths.log(one.Name), outputLines)

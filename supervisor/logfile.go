@@ -28,6 +28,7 @@ import (
 type logFile struct {
 	path     string
 	f        *os.File
+	fd       int   // of f
 	start    int64 // before it is the hole
 	maxSize  int64
 	maxFiles int
@@ -45,7 +46,7 @@ func openLog(path string, maxSize int64, maxFiles uint, gid int) (_ *logFile, er
 	if err != nil {
 		return nil, err
 	}
-	l := &logFile{path: path, f: f, maxSize: maxSize, maxFiles: int(maxFiles)}
+	l := &logFile{path: path, f: f, fd: int(f.Fd()), maxSize: maxSize, maxFiles: int(maxFiles)}
 	defer func() {
 		if err != nil {
 			l.close()
@@ -130,15 +131,15 @@ func (l *logFile) tend(now time.Time) error {
 	if l.closed || l.unsupported {
 		return nil
 	}
-	info, err := l.f.Stat()
-	if err != nil {
+	var info unix.Stat_t // not os.FileInfo, which is garbage each second
+	if err := unix.Fstat(l.fd, &info); err != nil {
+		return os.NewSyscallError("fstat", err)
+	}
+	if err := l.mark(now, info.Size); err != nil {
 		return err
 	}
-	if err := l.mark(now, info.Size()); err != nil {
-		return err
-	}
-	if kept := l.maxSize * int64(l.maxFiles); info.Size()-l.start > kept {
-		cut, err := l.lineEnd(l.start, info.Size()-kept)
+	if kept := l.maxSize * int64(l.maxFiles); info.Size-l.start > kept {
+		cut, err := l.lineEnd(l.start, info.Size-kept)
 		if err == nil {
 			err = l.punch(cut)
 		}
@@ -146,7 +147,7 @@ func (l *logFile) tend(now time.Time) error {
 			return fmt.Errorf("cannot rotate %s: %w", l.path, err)
 		}
 	}
-	for info.Size()-l.start > l.maxSize {
+	for info.Size-l.start > l.maxSize {
 		if err := l.rotate(); err != nil {
 			return fmt.Errorf("cannot rotate %s: %w", l.path, err)
 		}

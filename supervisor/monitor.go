@@ -8,11 +8,14 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"blackhole/runtime/stats"
 )
 
 // usage is what one life of a service was seen to use.
 type usage struct {
+	sampler      *stats.Sampler
 	now, before  *stats.Stats // the last two samples
 	at, beforeAt time.Time
 	levels       []oomLevel
@@ -20,6 +23,7 @@ type usage struct {
 	memory       uint64    // at the last sample, without file pages
 	oomAt        time.Time // when the last was
 	throttled    time.Time // throttled on end since; zero: it is not
+	rested       uint      // samples left out on end, see rests
 	sampling     bool      // a sample of its own is under way
 	again        bool      // asked for meanwhile
 }
@@ -31,8 +35,9 @@ func (s *Supervisor) openWatcher() (err error) {
 
 // watch begins to watch a service that runs.
 func (s *Supervisor) watch(sv *service, r *running) {
-	sv.usage = &usage{levels: r.levels, oomKills: r.oomKills}
-	if st, err := stats.Read(stats.Source{Cgroups: sv.cgroups}); err == nil {
+	sampler := stats.NewSampler(stats.Source{Cgroups: sv.cgroups}, s.mayKeepFiles())
+	sv.usage = &usage{sampler: sampler, levels: r.levels, oomKills: r.oomKills}
+	if st, err := sampler.Read(); err == nil {
 		sv.usage.now, sv.usage.at = st, time.Now()
 	}
 	critical := uint64(0)
@@ -47,6 +52,9 @@ func (s *Supervisor) watch(sv *service, r *running) {
 // unwatch: a service's program is gone, and with it the causes of its alerts.
 func (s *Supervisor) unwatch(sv *service) {
 	s.watcher.remove(sv.name)
+	if sv.usage != nil {
+		sv.usage.sampler.Close()
+	}
 	sv.usage = nil
 	for _, a := range sv.firing {
 		if !a.outlives() {
@@ -55,31 +63,73 @@ func (s *Supervisor) unwatch(sv *service) {
 	}
 }
 
-// target is what a sample is taken of.
-type target struct {
-	name    string
-	run     uint64
-	cgroups map[string]string
+// filesKept is how many files a sampler keeps open at most, and some more.
+const filesKept = 40
+
+// mayKeepFiles: this process may have so many files open that the samplers can
+// keep theirs, and half of that number is left for all the rest.
+func (s *Supervisor) mayKeepFiles() bool {
+	var limit unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
+	return err == nil && uint64(len(s.services))*filesKept <= limit.Cur/2
 }
 
+// reading is a sample of a service, or is to become one.
+type reading struct {
+	name     string
+	run      uint64
+	sampler  *stats.Sampler
+	cgroups  map[string]string
+	oomKills uint64 // that are known
+	mayRest  bool
+
+	rested bool // nothing was read but that it slept
+	stats  *stats.Stats
+	levels []oomLevel // after a new kill
+	err    error
+	at     time.Time
+}
+
+func (sv *service) reading() *reading {
+	return &reading{name: sv.name, run: sv.run, sampler: sv.usage.sampler, cgroups: sv.cgroups, oomKills: sv.usage.oomKills}
+}
+
+// maxRest is how many samples on end may be left out of a service that sleeps;
+// then it is looked at whatever it does, for what others did to it.
+const maxRest = 11
+
+// mayRest: it need not be sampled as long as it sleeps. One with an alert must
+// be, for the alert to end.
+func (sv *service) mayRest() bool { return len(sv.firing) == 0 && sv.usage.rested < maxRest }
+
 // sampleAll takes a sample of every service, one after the other and beside the
-// loop.
+// loop, which gets them all at once: to wake it costs more than a sample.
 func (s *Supervisor) sampleAll() {
 	if s.sampling {
 		return // the one before is not done: the host is short of more than we know
 	}
-	s.sampling = true
-	var targets []target
+	var all []*reading
 	for _, sv := range s.services {
-		if sv.alive {
-			targets = append(targets, target{sv.name, sv.run, sv.cgroups})
+		if sv.alive && sv.usage != nil {
+			r := sv.reading()
+			r.mayRest = sv.mayRest()
+			all = append(all, r)
 		}
 	}
+	if len(all) == 0 {
+		return
+	}
+	s.sampling = true
 	go func() {
-		for _, t := range targets {
-			s.sample(t)
+		for _, r := range all {
+			r.take()
 		}
-		s.post(func() { s.sampling = false })
+		s.post(func() {
+			s.sampling = false
+			for _, r := range all {
+				s.taken(r)
+			}
+		})
 	}()
 }
 
@@ -95,9 +145,10 @@ func (s *Supervisor) sampleSoon(name string) {
 		return
 	}
 	sv.usage.sampling = true
-	t, u := target{sv.name, sv.run, sv.cgroups}, sv.usage
+	r, u := sv.reading(), sv.usage
 	go func() {
-		s.sample(t)
+		r.take()
+		s.post(func() { s.taken(r) })
 		time.Sleep(sampleGap)
 		s.post(func() {
 			again := u.again
@@ -112,20 +163,36 @@ func (s *Supervisor) sampleSoon(name string) {
 // sampleGap is the least time between two samples that the kernel asks for.
 const sampleGap = 200 * time.Millisecond
 
-func (s *Supervisor) sample(t target) {
-	st, err := stats.Read(stats.Source{Cgroups: t.cgroups})
-	levels := oomLevels(t.cgroups)
-	at := time.Now()
-	s.post(func() {
-		sv := s.services[t.name]
-		switch {
-		case sv == nil || !s.awaits(sv, t.run):
-		case err != nil:
-			s.warn(sv, fmt.Errorf("cannot read what it uses: %w", err))
-		default:
-			s.sampled(sv, st, levels, at)
+// take reads what the service uses. What its cgroups tell of the cause of a kill
+// is read only after one: on v1 it is most of what there is to read.
+func (r *reading) take() {
+	if r.mayRest && r.sampler.Asleep() {
+		r.rested, r.at = true, time.Now()
+		return
+	}
+	r.stats, r.err = r.sampler.Read()
+	if oomKills(r.stats) > r.oomKills {
+		r.levels = oomLevels(r.cgroups)
+	}
+	r.at = time.Now()
+}
+
+// taken: there is a new sample.
+func (s *Supervisor) taken(r *reading) {
+	sv := s.services[r.name]
+	switch {
+	case sv == nil || !s.awaits(sv, r.run):
+	case r.rested:
+		sv.usage.rested++
+		if r.at.After(sv.usage.at) {
+			sv.usage.at = r.at // its counters stand where they stood: rates count from now
 		}
-	})
+	case r.err != nil:
+		s.warn(sv, fmt.Errorf("cannot read what it uses: %w", r.err))
+	default:
+		sv.usage.rested = 0
+		s.sampled(sv, r.stats, r.levels, r.at)
+	}
 }
 
 // oomLevel is how often the limit of one cgroup made the kernel look for a

@@ -30,3 +30,14 @@ func closure(c *spec.Config, names []string) ([]string, error) {
 	slices.Sort(all)
 	return all, nil
 }
+
+// pending: advance may have something to do. Mostly it has not, and then need not
+// sort all services.
+func (s *Supervisor) pending() bool {
+	for _, sv := range s.services {
+		if sv.wantsStop || sv.gone || sv.state == Waiting {
+			return true
+		}
+	}
+	return false
+}

@@ -21,10 +21,12 @@ type Request struct {
 
 // Reply is the one line that comes back, when all is done.
 type Reply struct {
-	Version  int             `json:"version"`
-	Error    string          `json:"error,omitempty"`
-	Pid      int             `json:"pid,omitempty"` // the supervisor's
-	Services []ServiceStatus `json:"services,omitempty"`
+	Version int    `json:"version"`
+	Error   string `json:"error,omitempty"`
+	Pid     int    `json:"pid,omitempty"` // the supervisor's
+	// Goroutines are the supervisor's: more and more of them are a leak.
+	Goroutines int             `json:"goroutines,omitempty"`
+	Services   []ServiceStatus `json:"services,omitempty"`
 }
 
 // ServiceStatus is what status tells of a service.

@@ -139,22 +139,25 @@ func (s *Supervisor) kill(sv *service) { s.signal(sv, unix.SIGKILL) }
 
 // tendLogs looks after the logs beside the loop: rotating is copying.
 func (s *Supervisor) tendLogs(now time.Time) {
-	if s.tending {
+	if !s.tending.CompareAndSwap(false, true) {
 		return
 	}
-	s.tending = true
-	logs := map[*service]*logFile{}
+	type tended struct {
+		sv  *service
+		log *logFile
+	}
+	logs := make([]tended, 0, len(s.services))
 	for _, sv := range s.services {
 		if sv.log != nil {
-			logs[sv] = sv.log
+			logs = append(logs, tended{sv, sv.log})
 		}
 	}
 	go func() {
-		for sv, log := range logs {
-			if err := log.tend(now); err != nil {
-				s.post(func() { s.warn(sv, err) })
+		defer s.tending.Store(false)
+		for _, t := range logs {
+			if err := t.log.tend(now); err != nil {
+				s.post(func() { s.warn(t.sv, err) })
 			}
 		}
-		s.post(func() { s.tending = false })
 	}()
 }

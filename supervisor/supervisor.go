@@ -15,8 +15,10 @@ import (
 	"io"
 	"os"
 	goruntime "runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"blackhole/bundle"
@@ -58,10 +60,10 @@ type Supervisor struct {
 	events   *eventLog
 	watcher  *watcher
 	notifier *notifier
-	sampling bool // of all services, is under way
-	tending  bool // of the logs, is under way
-	ending   bool // all services end, and then the supervisor
-	leaving  bool // the supervisor ends, the services go on
+	sampling bool        // of all services, is under way
+	tending  atomic.Bool // the logs
+	ending   bool        // all services end, and then the supervisor
+	leaving  bool        // the supervisor ends, the services go on
 	waiters  []waiter
 	dirty    bool // the saved state is old
 	ticks    *time.Ticker
@@ -254,7 +256,7 @@ func (s *Supervisor) event(sv *service, happen func() action) {
 // advance does what the states of the services, taken together, allow: starts
 // those whose dependencies are up and stops those that nothing needs any more.
 func (s *Supervisor) advance() {
-	for again := true; again; {
+	for again := s.pending(); again; {
 		again = false
 		for _, sv := range s.all() {
 			switch {
@@ -341,6 +343,7 @@ func (s *Supervisor) tellWaiters() {
 	if s.o.Settled != nil && s.settled() {
 		s.o.Settled()
 		s.o.Settled = nil
+		go debug.FreeOSMemory() // starting many takes more than watching them
 	}
 }
 

@@ -78,6 +78,9 @@ func (s *Supervisor) checkRest(sv *service, st *stats.Stats) {
 		return
 	}
 	s.checkPart(sv, "fds", "descriptors", float64(f.Open), float64(*f.Limit))
+	if s.calmly(sv, FDsNearLimit, float64(f.Open)/float64(*f.Limit), float64(*s.monitor.FDsAt)) {
+		return
+	}
 	s.compare(sv, float64(*s.monitor.FDsAt), &Alert{
 		Kind: FDsNearLimit, Severity: severityAlert, Value: float64(f.Open), Limit: float64(*f.Limit), Unit: "descriptors",
 		message: fmt.Sprintf("process %d has %d of %d descriptors open", f.PID, f.Open, *f.Limit),
@@ -86,7 +89,7 @@ func (s *Supervisor) checkRest(sv *service, st *stats.Stats) {
 
 // checkPart warns where a part of a limit is used that is worth a warning.
 func (s *Supervisor) checkPart(sv *service, what, unit string, used, limit float64) {
-	if limit <= 0 {
+	if limit <= 0 || s.calmly(sv, what+nearLimit, used/limit, float64(*s.monitor.AlertAt)) {
 		return
 	}
 	amount := fmt.Sprintf("%.0f of %.0f %s", used, limit, unit)
@@ -100,6 +103,12 @@ func (s *Supervisor) checkPart(sv *service, what, unit string, used, limit float
 		Kind: what + nearLimit, Severity: severityWarning, Value: used, Limit: limit, Unit: unit,
 		message: fmt.Sprintf("%s near its limit: %s (%.0f %%)", what, amount, 100*used/limit),
 	})
+}
+
+// calmly: a part of a limit is no reason for an alert, nor to end one. It is so
+// nearly always, and then no text need be made.
+func (s *Supervisor) calmly(sv *service, kind string, part, threshold float64) bool {
+	return part < threshold*calm && sv.firing[kind] == nil
 }
 
 // compare raises an alert while its value is above a part of its limit.
@@ -159,6 +168,9 @@ func (s *Supervisor) checkThrottling(sv *service) {
 // checkIO records that a service waits for disks. Cgroup v1 does not tell.
 func (s *Supervisor) checkIO(sv *service, io *stats.IO) {
 	if io == nil || io.Pressure == nil || io.Pressure.Some == nil {
+		return
+	}
+	if s.calmly(sv, IOPressure, io.Pressure.Some.Avg10/100, ioStalled/100) {
 		return
 	}
 	s.compare(sv, ioStalled/100, &Alert{

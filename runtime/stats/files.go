@@ -1,15 +1,10 @@
 package stats
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
-	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,103 +13,179 @@ import (
 // that a reader of twenty files checks once. A file that is not there, or not
 // any more, is absent.
 type folder struct {
+	r    *reader
 	path string
 	err  error
+	// Kept open from one reading to the next: the folder itself, -1 before its
+	// first use, and its files by name, -1 for one that is not there.
+	dir   int
+	files map[string]int
 }
 
+// read gives the content of a file that the kernel writes in one go, as it does
+// all but lists. It is good until the next read.
 func (d *folder) read(name string) []byte {
 	if d.path == "" || d.err != nil {
 		return nil
 	}
-	data, err := os.ReadFile(filepath.Join(d.path, name))
-	switch {
-	case err == nil:
-		return data
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENODEV), errors.Is(err, unix.EOPNOTSUPP):
-		// ENODEV: the cgroup was removed while the file was open;
-		// EOPNOTSUPP: pressure accounting is compiled in but off.
-		return nil
+	fd, opened, err := d.open(name)
+	if err == nil && fd >= 0 {
+		var n int
+		for { // until it fits
+			if n, err = pread(fd, d.r.buf, 0); err != nil || n < len(d.r.buf) {
+				break
+			}
+			d.r.buf = make([]byte, 2*len(d.r.buf))
+		}
+		if opened {
+			unix.Close(fd)
+		}
+		if err == nil {
+			return d.r.buf[:n]
+		}
 	}
-	d.err = err
+	d.fail("read", name, err)
 	return nil
 }
 
-// number reads a file of one number. Absent where it says "max".
-func (d *folder) number(name string) *uint64 {
-	text := strings.TrimSpace(string(d.read(name)))
-	if text == "" || text == "max" {
+// list gives the content of a file of many records, of which the kernel gives
+// some at a time, in memory of its own.
+func (d *folder) list(name string) []byte {
+	if d.path == "" || d.err != nil {
 		return nil
 	}
-	return d.parse(name, text)
-}
-
-// parse also accepts negative numbers, which v1 uses for "no limit": absent.
-func (d *folder) parse(name, text string) *uint64 {
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		if _, serr := strconv.ParseInt(text, 10, 64); serr != nil && d.err == nil {
-			d.err = fmt.Errorf("cannot read %s: not a number: %q", filepath.Join(d.path, name), text)
-		}
+	fd, opened, err := d.openList(name)
+	if err != nil || fd < 0 {
+		d.fail("open", name, err)
 		return nil
 	}
-	return &n
-}
-
-// keyed reads a flat-keyed file ("usage_usec 12") into the figures of want.
-func (d *folder) keyed(name string, want map[string]**uint64) (found bool) {
-	for line := range lines(d.read(name)) {
-		key, text, _ := strings.Cut(line, " ")
-		if to, ok := want[key]; ok {
-			*to = d.parse(name, text)
-			found = true
-		}
+	if opened {
+		defer unix.Close(fd)
 	}
-	return found
-}
-
-// lines are the non-empty lines of a file.
-func lines(data []byte) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for line := range bytes.Lines(data) {
-			if text := strings.TrimSpace(string(line)); text != "" && !yield(text) {
-				return
-			}
-		}
-	}
-}
-
-// pressure reads a PSI file:
-//
-//	some avg10=0.00 avg60=0.00 avg300=0.00 total=0
-//	full avg10=0.00 avg60=0.00 avg300=0.00 total=0
-func (d *folder) pressure(name string) *Pressure {
-	var p Pressure
-	for line := range lines(d.read(name)) {
-		var s Stall
-		var kind string
-		if _, err := fmt.Sscanf(line, "%s avg10=%g avg60=%g avg300=%g total=%d", &kind, &s.Avg10, &s.Avg60, &s.Avg300, &s.TotalNS); err != nil {
-			d.err = fmt.Errorf("cannot read %s: unexpected line %q", filepath.Join(d.path, name), line)
+	var all []byte
+	for {
+		n, err := pread(fd, d.r.buf, int64(len(all)))
+		if err != nil {
+			d.fail("read", name, err)
 			return nil
 		}
-		s.TotalNS *= 1000 // the kernel gives microseconds
-		switch kind {
-		case "some":
-			p.Some = &s
-		case "full":
-			p.Full = &s
+		if n == 0 {
+			return all
 		}
+		all = append(all, d.r.buf[:n]...)
 	}
-	if p == (Pressure{}) {
-		return nil
-	}
-	return &p
 }
 
-// times multiplies a figure that may be absent.
-func times(n *uint64, by uint64) *uint64 {
-	if n == nil {
-		return nil
+// openList is open for lists: a list of v1 that is kept open and read more often
+// than once a second stays the same for ever (cgroup_pidlist_start in
+// kernel/cgroup/cgroup-v1.c).
+func (d *folder) openList(name string) (fd int, opened bool, err error) {
+	if d.r.unified {
+		return d.open(name)
 	}
-	m := *n * by
-	return &m
+	fd, err = openFile(d.fd(), d.path, name)
+	return fd, true, err
+}
+
+// open gives a file's descriptor, -1 for one that is not there; opened says
+// that the caller closes it.
+func (d *folder) open(name string) (fd int, opened bool, err error) {
+	if fd, ok := d.files[name]; ok {
+		return fd, false, nil
+	}
+	fd, err = openFile(d.fd(), d.path, name)
+	if !d.r.keep {
+		return fd, true, err
+	}
+	if err == nil || errors.Is(err, unix.ENOENT) {
+		if d.files == nil {
+			d.files = map[string]int{}
+		}
+		d.files[name] = fd
+		return fd, false, nil
+	}
+	return -1, false, err
+}
+
+// fd is the folder's own descriptor, -1 where it is not kept.
+func (d *folder) fd() int {
+	if d.r.keep && d.dir < 0 {
+		d.dir, _ = openFolder(d.path) // without, its files are opened by their paths
+	}
+	return d.dir
+}
+
+func (d *folder) fail(do, name string, err error) {
+	if err == nil || errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EOPNOTSUPP) {
+		// ENODEV: the cgroup was removed while the file was open;
+		// EOPNOTSUPP: pressure accounting is compiled in but off.
+		return
+	}
+	d.err = &fs.PathError{Op: do, Path: filepath.Join(d.path, name), Err: err}
+}
+
+// leaf: there are no cgroups below. A folder of a cgroup has two links and one
+// for each folder in it.
+func (d *folder) leaf() bool {
+	var st unix.Stat_t
+	var err error
+	if fd := d.fd(); fd >= 0 {
+		err = unix.Fstat(fd, &st)
+	} else {
+		err = unix.Stat(d.path, &st)
+	}
+	return err != nil || st.Nlink == 2
+}
+
+// closeBut closes all but one file; with "" that too.
+func (d *folder) closeBut(name string) {
+	for other, fd := range d.files {
+		if other != name || name == "" {
+			closeFile(fd)
+			delete(d.files, other)
+		}
+	}
+	closeFile(d.dir)
+	d.dir = -1
+}
+
+// openFile opens a file by its folder's descriptor, or its path where that is
+// -1. Not os.Open: it would hand each file to Go's poller, which costs more than
+// all the rest.
+func openFile(dir int, path, name string) (int, error) {
+	if dir < 0 {
+		dir, name = unix.AT_FDCWD, filepath.Join(path, name)
+	}
+	for {
+		fd, err := unix.Openat(dir, name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != unix.EINTR {
+			return fd, err
+		}
+	}
+}
+
+func openFolder(path string) (int, error) {
+	return unix.Open(path, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+}
+
+func pread(fd int, to []byte, at int64) (int, error) {
+	for {
+		n, err := unix.Pread(fd, to, at)
+		if err != unix.EINTR {
+			return max(n, 0), err
+		}
+	}
+}
+
+func closeFile(fd int) {
+	if fd >= 0 {
+		unix.Close(fd)
+	}
+}
+
+// badNumber is the error of a file that does not hold what it should.
+func (d *folder) badNumber(name string, text []byte) {
+	if d.err == nil {
+		d.err = fmt.Errorf("cannot read %s: not a number: %q", filepath.Join(d.path, name), text)
+	}
 }

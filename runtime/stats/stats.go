@@ -1,5 +1,6 @@
 // Package stats reads what a container uses from its cgroups' files and /proc,
-// each file once. It has no state, starts nothing and imports no runtime.
+// each file once. It starts nothing and imports no runtime; what lasts from one
+// reading to the next is in a Sampler.
 //
 // What the host does not offer is absent from the result, never zero: every
 // figure is a pointer. A limit of "max" is absent as well.
@@ -119,40 +120,4 @@ type Stall struct {
 	Avg60   float64 `json:"avg60"`
 	Avg300  float64 `json:"avg300"`
 	TotalNS uint64  `json:"total_ns"`
-}
-
-// Source is where a container's figures are.
-type Source struct {
-	// Cgroups maps controllers to folders: "" alone on cgroup v2, else the v1
-	// names (cpu, cpuacct, memory, blkio, pids…), and beside them "" where a v2
-	// hierarchy without these controllers is mounted too: it has the pressure.
-	Cgroups map[string]string
-	// Proc and Sys are the file systems of that name, /proc and /sys if empty.
-	Proc, Sys string
-}
-
-// Read takes one reading. A container that ends meanwhile gives the figures
-// that could still be read: no error, but absent parts.
-func Read(s Source) (*Stats, error) {
-	if s.Proc == "" {
-		s.Proc = "/proc"
-	}
-	if s.Sys == "" {
-		s.Sys = "/sys"
-	}
-	read, procs := readV1, s.Cgroups["pids"]
-	if unified, ok := s.Cgroups[""]; ok && len(s.Cgroups) == 1 {
-		read, procs = readV2, unified
-	} else if procs == "" {
-		procs = s.Cgroups["memory"]
-	}
-	st, err := read(s.Cgroups)
-	if err != nil {
-		return nil, err
-	}
-	if st.IO != nil {
-		nameDevices(s.Sys, st.IO.Devices)
-	}
-	st.FDs, err = readFDs(s.Proc, procs)
-	return st, err
 }

@@ -208,10 +208,7 @@ Max open files            unlimited            unlimited            files
 		}
 	}
 	cgroup := tree(t, "== cgroup.procs\n10\n40\n== below/cgroup.procs\n20\n30\n")
-	f, err := readFDs(proc, cgroup)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := fdsBelow(t, proc, cgroup)
 	if f == nil || f.PID != 20 || f.Open != 2 || f.Limit == nil || *f.Limit != 4 {
 		t.Errorf("got %+v", f)
 	}
@@ -242,11 +239,17 @@ func TestFDsReal(t *testing.T) {
 		t.Fatal(want, err)
 	}
 	cgroup := tree(t, "== cgroup.procs\n"+strconv.Itoa(cmd.Process.Pid)+"\n")
-	f, err := readFDs("/proc", cgroup)
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := fdsBelow(t, "/proc", cgroup)
 	if f == nil || f.Open != want || f.Limit == nil || *f.Limit != 77 {
 		t.Errorf("got %+v, want %d open of 77", f, want)
 	}
+}
+
+func fdsBelow(t *testing.T, proc, cgroup string) *FDs {
+	t.Helper()
+	st, err := Read(Source{Cgroups: map[string]string{"": cgroup}, Proc: proc})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return st.FDs
 }

@@ -1,8 +1,8 @@
 package stats
 
 import (
+	"bytes"
 	"slices"
-	"strings"
 )
 
 // noLimitV1 is what v1's memory files hold without a limit: the greatest
@@ -11,7 +11,7 @@ const noLimitV1 = 0x7fffffffffff0000
 
 // readV1 reads one folder of each hierarchy. v1 has no pressure files; the v2
 // hierarchy that may be mounted beside it has.
-func readV1(cgroups map[string]string) (*Stats, error) {
+func readV1(r *reader) (*Stats, error) {
 	var st Stats
 	for _, part := range []struct {
 		controller string
@@ -24,7 +24,7 @@ func readV1(cgroups map[string]string) (*Stats, error) {
 		{"pids", func(d *folder) { st.Pids = pids(d) }},
 		{"", func(d *folder) { pressureBeside(d, &st) }},
 	} {
-		d := &folder{path: cgroups[part.controller]}
+		d := r.of(part.controller)
 		part.read(d)
 		if d.err != nil {
 			return nil, d.err
@@ -48,9 +48,11 @@ func pressureBeside(d *folder, st *Stats) {
 	}
 }
 
+func cpuacctUsage(d *folder) *uint64 { return d.number("cpuacct.usage") }
+
 func cpuacctV1(d *folder) *CPU {
 	c := CPU{
-		UsageNS:  d.number("cpuacct.usage"),
+		UsageNS:  cpuacctUsage(d),
 		UserNS:   d.number("cpuacct.usage_user"),
 		SystemNS: d.number("cpuacct.usage_sys"),
 	}
@@ -66,8 +68,8 @@ func cpuV1(d *folder, c *CPU) *CPU {
 	if c != nil {
 		add = *c
 	}
-	if !d.keyed("cpu.stat", map[string]**uint64{
-		"nr_periods": &add.Periods, "nr_throttled": &add.ThrottledCount, "throttled_time": &add.ThrottledNS,
+	if !d.keyed("cpu.stat", keys{
+		{"nr_periods", &add.Periods}, {"nr_throttled", &add.ThrottledCount}, {"throttled_time", &add.ThrottledNS},
 	}) {
 		return c
 	}
@@ -82,13 +84,13 @@ func memoryV1(d *folder) *Memory {
 	m.Peak = d.number("memory.max_usage_in_bytes")
 	m.Limit = limitV1(d.number("memory.limit_in_bytes"))
 	m.Soft = limitV1(d.number("memory.soft_limit_in_bytes"))
-	d.keyed("memory.stat", map[string]**uint64{"total_cache": &m.Cache, "total_rss": &m.RSS, "total_swap": &m.Swap})
+	d.keyed("memory.stat", keys{{"total_cache", &m.Cache}, {"total_rss", &m.RSS}, {"total_swap", &m.Swap}})
 	if both := limitV1(d.number("memory.memsw.limit_in_bytes")); both != nil && m.Limit != nil && *both >= *m.Limit {
 		swap := *both - *m.Limit
 		m.SwapLimit = &swap
 	}
 	e := MemoryEvents{Max: d.number("memory.failcnt")}
-	d.keyed("memory.oom_control", map[string]**uint64{"oom_kill": &e.OOMKill}) // kernel 4.13
+	d.keyed("memory.oom_control", keys{{"oom_kill", &e.OOMKill}}) // kernel 4.13
 	if e != (MemoryEvents{}) {
 		m.Events = &e
 	}
@@ -114,16 +116,16 @@ func ioV1(d *folder) *IO {
 		{"blkio.throttle.io_serviced_recursive", func(v *Device) **uint64 { return &v.ReadIOs }, func(v *Device) **uint64 { return &v.WriteIOs }},
 	} {
 		for line := range lines(d.read(f.file)) {
-			fields := strings.Fields(line)
+			fields := bytes.Fields(line)
 			var dev Device
 			if len(fields) != 3 || !dev.number(fields[0]) {
 				continue
 			}
-			i := slices.IndexFunc(o.Devices, func(have Device) bool { return have.String() == dev.String() })
+			i := slices.IndexFunc(o.Devices, func(have Device) bool { return have.Major == dev.Major && have.Minor == dev.Minor })
 			if i < 0 {
 				i, o.Devices = len(o.Devices), append(o.Devices, dev)
 			}
-			switch fields[1] {
+			switch string(fields[1]) {
 			case "Read":
 				*f.read(&o.Devices[i]) = d.parse(f.file, fields[2])
 			case "Write":

@@ -1,34 +1,39 @@
 package stats
 
 import (
+	"bytes"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strconv"
-	"strings"
 )
 
 // readV2 reads the one cgroup of a container on the unified hierarchy.
-func readV2(cgroups map[string]string) (*Stats, error) {
-	d := &folder{path: cgroups[""]}
+func readV2(r *reader) (*Stats, error) {
+	d := r.of("")
 	st := &Stats{CPU: cpuV2(d), Memory: memoryV2(d), IO: ioV2(d), Pids: pids(d)}
 	return st, d.err
 }
 
 func cpuV2(d *folder) *CPU {
 	var c CPU
-	found := d.keyed("cpu.stat", map[string]**uint64{
-		"usage_usec": &c.UsageNS, "user_usec": &c.UserNS, "system_usec": &c.SystemNS,
-		"nr_periods": &c.Periods, "nr_throttled": &c.ThrottledCount, "throttled_usec": &c.ThrottledNS,
+	found := d.keyed("cpu.stat", keys{
+		{"usage_usec", &c.UsageNS}, {"user_usec", &c.UserNS}, {"system_usec", &c.SystemNS},
+		{"nr_periods", &c.Periods}, {"nr_throttled", &c.ThrottledCount}, {"throttled_usec", &c.ThrottledNS},
 	})
 	if !found {
 		return nil
 	}
-	for _, us := range []**uint64{&c.UsageNS, &c.UserNS, &c.SystemNS, &c.ThrottledNS} {
-		*us = times(*us, 1000)
+	for _, us := range []*uint64{c.UsageNS, c.UserNS, c.SystemNS, c.ThrottledNS} {
+		times(us, 1000)
 	}
 	c.Pressure = d.pressure("cpu.pressure")
 	return &c
+}
+
+// cpuUsage is the first line of cpu.stat.
+func cpuUsage(d *folder) (used *uint64) {
+	d.keyed("cpu.stat", keys{{"usage_usec", &used}})
+	times(used, 1000)
+	return used
 }
 
 func memoryV2(d *folder) *Memory {
@@ -41,11 +46,11 @@ func memoryV2(d *folder) *Memory {
 	m.Soft = d.number("memory.high")
 	m.Swap = d.number("memory.swap.current")
 	m.SwapLimit = d.number("memory.swap.max")
-	d.keyed("memory.stat", map[string]**uint64{"anon": &m.RSS, "file": &m.Cache})
+	d.keyed("memory.stat", keys{{"anon", &m.RSS}, {"file", &m.Cache}})
 	var e MemoryEvents
-	if d.keyed("memory.events", map[string]**uint64{
-		"low": &e.Low, "high": &e.High, "max": &e.Max,
-		"oom": &e.OOM, "oom_kill": &e.OOMKill, "oom_group_kill": &e.OOMGroupKill,
+	if d.keyed("memory.events", keys{
+		{"low", &e.Low}, {"high", &e.High}, {"max", &e.Max},
+		{"oom", &e.OOM}, {"oom_kill", &e.OOMKill}, {"oom_group_kill", &e.OOMGroupKill},
 	}) {
 		m.Events = &e
 	}
@@ -58,18 +63,17 @@ func memoryV2(d *folder) *Memory {
 func ioV2(d *folder) *IO {
 	var o IO
 	for line := range lines(d.read("io.stat")) {
-		number, rest, _ := strings.Cut(line, " ")
+		number, rest, _ := bytes.Cut(line, []byte(" "))
 		var dev Device
 		if !dev.number(number) {
 			continue // (unknown) for a disk that is gone
 		}
-		want := map[string]**uint64{
-			"rbytes": &dev.ReadBytes, "wbytes": &dev.WriteBytes, "rios": &dev.ReadIOs, "wios": &dev.WriteIOs,
-		}
 		found := false
-		for field := range strings.FieldsSeq(rest) {
-			key, text, _ := strings.Cut(field, "=")
-			if to, ok := want[key]; ok {
+		for len(rest) > 0 {
+			var field []byte
+			field, rest, _ = bytes.Cut(rest, []byte(" "))
+			key, text, _ := bytes.Cut(field, []byte("="))
+			if to := dev.counter(string(key)); to != nil {
 				*to = d.parse("io.stat", text)
 				found = true
 			}
@@ -85,22 +89,28 @@ func ioV2(d *folder) *IO {
 	return &o
 }
 
-// number takes a device's "major:minor".
-func (dev *Device) number(text string) bool {
-	major, minor, ok := strings.Cut(text, ":")
-	var err1, err2 error
-	dev.Major, err1 = strconv.ParseUint(major, 10, 32)
-	dev.Minor, err2 = strconv.ParseUint(minor, 10, 32)
-	return ok && err1 == nil && err2 == nil
+// counter is where a figure of io.stat belongs, nil for one that is not kept.
+func (dev *Device) counter(key string) **uint64 {
+	switch key {
+	case "rbytes":
+		return &dev.ReadBytes
+	case "wbytes":
+		return &dev.WriteBytes
+	case "rios":
+		return &dev.ReadIOs
+	case "wios":
+		return &dev.WriteIOs
+	}
+	return nil
 }
 
-// nameDevices follows /sys/dev/block/MAJOR:MINOR, a link to the disk's folder.
-func nameDevices(sys string, devices []Device) {
-	for i, dev := range devices {
-		if target, err := os.Readlink(filepath.Join(sys, "dev/block", dev.String())); err == nil {
-			devices[i].Name = filepath.Base(target)
-		}
-	}
+// number takes a device's "major:minor".
+func (dev *Device) number(text []byte) bool {
+	major, minor, ok := bytes.Cut(text, []byte(":"))
+	var err1, err2 error
+	dev.Major, err1 = strconv.ParseUint(string(major), 10, 32)
+	dev.Minor, err2 = strconv.ParseUint(string(minor), 10, 32)
+	return ok && err1 == nil && err2 == nil
 }
 
 func (dev Device) String() string { return fmt.Sprintf("%d:%d", dev.Major, dev.Minor) }
