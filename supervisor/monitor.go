@@ -22,6 +22,10 @@ type usage struct {
 	throttled    time.Time // throttled on end since; zero: it is not
 	sampling     bool      // a sample of its own is under way
 	again        bool      // asked for meanwhile
+
+	limits   *stats.Limits // nil until they are read
+	limitsAt time.Time
+	network  traffic
 }
 
 func (s *Supervisor) openWatcher() (err error) {
@@ -60,6 +64,7 @@ type target struct {
 	name    string
 	run     uint64
 	cgroups map[string]string
+	more    more
 }
 
 // sampleAll takes a sample of every service, one after the other and beside the
@@ -72,13 +77,14 @@ func (s *Supervisor) sampleAll() {
 	var targets []target
 	for _, sv := range s.services {
 		if sv.alive {
-			targets = append(targets, target{sv.name, sv.run, sv.cgroups})
+			targets = append(targets, target{sv.name, sv.run, sv.cgroups, sv.more()})
 		}
 	}
 	go func() {
 		for _, t := range targets {
 			s.sample(t)
 		}
+		s.sampleMore(targets)
 		s.post(func() { s.sampling = false })
 	}()
 }
@@ -95,7 +101,7 @@ func (s *Supervisor) sampleSoon(name string) {
 		return
 	}
 	sv.usage.sampling = true
-	t, u := target{sv.name, sv.run, sv.cgroups}, sv.usage
+	t, u := target{name: sv.name, run: sv.run, cgroups: sv.cgroups}, sv.usage
 	go func() {
 		s.sample(t)
 		time.Sleep(sampleGap)

@@ -27,6 +27,7 @@ func (s *Supervisor) sampled(sv *service, st *stats.Stats, levels []oomLevel, at
 		u.before, u.beforeAt, u.now, u.at = u.now, u.at, st, at
 		s.checkThrottling(sv)
 		s.checkCPU(sv)
+		s.checkDisks(sv)
 	} else {
 		u.now = st
 	}
