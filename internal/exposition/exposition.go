@@ -44,7 +44,7 @@ func (w *Writer) Sample(value float64, labels ...string) {
 	f := w.f
 	if !w.told {
 		w.told = true
-		w.add("# HELP ", f.Name, " ", helpEscapes.Replace(f.Help), "\n# TYPE ", f.Name, " ", string(f.Type), "\n")
+		w.add("# HELP ", f.Name, " ", escapeHelp(f.Help), "\n# TYPE ", f.Name, " ", string(f.Type), "\n")
 	}
 	w.add(f.Name)
 	for i, name := range f.Labels {
@@ -71,12 +71,11 @@ func (w *Writer) add(parts ...string) {
 	}
 }
 
-var (
-	helpEscapes  = strings.NewReplacer(`\`, `\\`, "\n", `\n`)
-	labelEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
-)
+func escapeHelp(text string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(text, `\`, `\\`), "\n", `\n`)
+}
 
 // escapeLabel makes any text a label's value; the format is UTF-8 alone.
 func escapeLabel(text string) string {
-	return labelEscapes.Replace(strings.ToValidUTF8(text, "\uFFFD"))
+	return strings.ReplaceAll(escapeHelp(strings.ToValidUTF8(text, "\uFFFD")), `"`, `\"`)
 }

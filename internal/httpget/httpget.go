@@ -112,9 +112,9 @@ func (s *Server) respond(r request, status int) []byte {
 		}
 	}
 	if status != ok {
-		body = []byte(strconv.Itoa(status) + " " + reasons[status] + "\n")
+		body = []byte(strconv.Itoa(status) + " " + reason(status) + "\n")
 	}
-	head := "HTTP/1.1 " + strconv.Itoa(status) + " " + reasons[status] + "\r\n" +
+	head := "HTTP/1.1 " + strconv.Itoa(status) + " " + reason(status) + "\r\n" +
 		"Date: " + time.Now().UTC().Format("Mon, 02 Jan 2006 15:04:05") + " GMT\r\n" +
 		"Content-Type: " + contentType + "\r\n" +
 		"Content-Length: " + strconv.Itoa(len(body)) + "\r\n" +

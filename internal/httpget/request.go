@@ -18,10 +18,25 @@ const (
 	versionNotSupported = 505
 )
 
-var reasons = map[int]string{
-	ok: "OK", badRequest: "Bad Request", notFound: "Not Found", methodNotAllowed: "Method Not Allowed",
-	requestTimeout: "Request Timeout", headerTooLarge: "Request Header Fields Too Large",
-	versionNotSupported: "HTTP Version Not Supported",
+// reason is a status in words, empty for one that is never answered.
+func reason(status int) string {
+	switch status {
+	case ok:
+		return "OK"
+	case badRequest:
+		return "Bad Request"
+	case notFound:
+		return "Not Found"
+	case methodNotAllowed:
+		return "Method Not Allowed"
+	case requestTimeout:
+		return "Request Timeout"
+	case headerTooLarge:
+		return "Request Header Fields Too Large"
+	case versionNotSupported:
+		return "HTTP Version Not Supported"
+	}
+	return ""
 }
 
 // request is what is used of one.
