@@ -15,7 +15,7 @@ BATS      ?= tests/bats tests/bats/effects
 GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats)
 
 TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools curl dmsetup gcc libc6-dev \
-	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs python3
+	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs python3 prometheus
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench install clean

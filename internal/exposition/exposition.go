@@ -4,6 +4,7 @@
 package exposition
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -58,7 +59,11 @@ func (w *Writer) Sample(value float64, labels ...string) {
 		w.add("}")
 	}
 	w.add(" ")
-	w.page = strconv.AppendFloat(w.page, value, 'g', -1, 64)
+	format := byte('g')
+	if size := math.Abs(value); size == 0 || size >= 1e-3 && size < 1e15 { // for people
+		format = 'f'
+	}
+	w.page = strconv.AppendFloat(w.page, value, format, -1, 64)
 	w.add("\n")
 }
 

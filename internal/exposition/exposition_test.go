@@ -15,6 +15,12 @@ func TestPage(t *testing.T) {
 	w.Sample(math.Inf(1))
 	w.Begin(&Family{Name: "c_total", Type: Counter, Help: "C."})
 	w.Sample(12345678)
+	w.Begin(&Family{Name: "d", Type: Gauge, Help: "D."})
+	w.Sample(1.5e-9)
+	w.Begin(&Family{Name: "e", Type: Gauge, Help: "E."})
+	w.Sample(math.NaN())
+	w.Begin(&Family{Name: "f_total", Type: Counter, Help: "F."})
+	w.Sample(math.MaxUint64)
 	want := `# HELP a_bytes A \\ and\na new line.
 # TYPE a_bytes gauge
 a_bytes{service="web",device="sda"} 4096
@@ -24,7 +30,16 @@ a_bytes{service="q\"\\\n` + "\uFFFD" + `",device=""} 0.5
 b +Inf
 # HELP c_total C.
 # TYPE c_total counter
-c_total 1.2345678e+07
+c_total 12345678
+# HELP d D.
+# TYPE d gauge
+d 1.5e-09
+# HELP e E.
+# TYPE e gauge
+e NaN
+# HELP f_total F.
+# TYPE f_total counter
+f_total 1.8446744073709552e+19
 `
 	if got := string(w.Page()); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
