@@ -26,6 +26,8 @@ type usage struct {
 	limits   *stats.Limits // nil until they are read
 	limitsAt time.Time
 	network  traffic
+	guard    uint64 // memory.high that we have set; 0: none, or not ours
+	highs    uint64 // times that memory.high was passed, at the last sample
 }
 
 func (s *Supervisor) openWatcher() (err error) {
