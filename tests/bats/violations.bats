@@ -172,10 +172,12 @@ no_alert() { [[ $(service "$1" "[.alerts[]?.kind] | index(\"$2\")") == null ]]; 
 		mkdir "$folder"
 		mount /dev/guest/plain "$folder"
 	fi
+	printf '#!/bin/sh\ncat >>"$0.out"\n' >"$work/tell"
+	chmod +x "$work/tell"
 	write_config <<-Y
 		resource_isolation:
 		  defaults: {network: {mode: none}}
-		  monitor: {interval: 1s}
+		  monitor: {interval: 1s, on_alert: [$work/tell]}
 		services:
 		  @disk:
 		    executable: /bin/sh
@@ -197,10 +199,19 @@ no_alert() { [[ $(service "$1" "[.alerts[]?.kind] | index(\"$2\")") == null ]]; 
 	event=$(jq -c --arg s "${pre}disk" 'select(.service == $s and .kind == "io_near_limit" and .status == "firing")' "$logdir/events.jsonl" | head -n 1)
 	[[ $event == *'"unit":"bytes/s"'* && $event == *'"limit":1048576,'* && $event == *"writing to "* ]]
 	jq -e '.value > 838860 and .value < 1600000' <<<"$event"
+	# Waiting for disks is recorded, where the kernel tells, and no command is run for it.
+	pressure=$(find /sys/fs/cgroup -path "*/blackhole/${pre}disk/io.pressure" 2>/dev/null)
+	[[ -z $pressure ]] || wait_for 60 alert disk io_pressure firing
 	touch "$folder/calm"
 	wait_for 30 no_alert disk io_near_limit
 	alert disk io_near_limit resolved
 	[[ $(alerts_of calm io_near_limit) == 0 ]]
+	if [[ -n $pressure ]]; then
+		wait_for 60 alert disk io_pressure resolved
+		[[ $(alerts_of disk io_pressure) == 1 ]]
+		grep -q io_near_limit "$work/tell.out"
+		run ! grep io_pressure "$work/tell.out"
+	fi
 	bhs down
 	! mountpoint -q "$folder" || umount "$folder"
 }
