@@ -5,6 +5,7 @@ package exposition
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -35,6 +36,9 @@ type Writer struct {
 	f    *Family
 	told bool // HELP and TYPE of f are written
 }
+
+// Grow makes room for so many bytes more.
+func (w *Writer) Grow(n int) { w.page = slices.Grow(w.page, n) }
 
 // Begin starts a family. All its samples must follow before the next one
 // begins; without any, nothing of it is written.

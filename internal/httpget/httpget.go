@@ -82,7 +82,8 @@ func (s *Server) answer(c net.Conn) {
 		return
 	}
 	_ = c.SetWriteDeadline(time.Now().Add(answerHurry))
-	if _, err := c.Write(s.respond(r, status)); err == nil {
+	answer := s.respond(r, status)
+	if _, err := answer.WriteTo(c); err == nil {
 		linger(c)
 	}
 }
@@ -98,7 +99,7 @@ func linger(c net.Conn) {
 }
 
 // respond makes the answer to a request, or to what is not one.
-func (s *Server) respond(r request, status int) []byte {
+func (s *Server) respond(r request, status int) net.Buffers {
 	contentType, body := "text/plain; charset=utf-8", []byte(nil)
 	if status == ok {
 		page := s.pages[r.path]
@@ -124,7 +125,7 @@ func (s *Server) respond(r request, status int) []byte {
 	}
 	head += "\r\n"
 	if r.method == "HEAD" {
-		return []byte(head)
+		return net.Buffers{[]byte(head)}
 	}
-	return append([]byte(head), body...)
+	return net.Buffers{[]byte(head), body}
 }

@@ -130,6 +130,16 @@ func TestAbsent(t *testing.T) {
 	}
 }
 
+func BenchmarkPage(b *testing.B) {
+	s := Snapshot{States: make([]string, 8), Alerts: make([]AlertKind, 14), Services: make([]Service, 200)}
+	for i := range s.Services {
+		s.Services[i] = full()
+	}
+	for b.Loop() {
+		b.SetBytes(int64(len(Page(&s))))
+	}
+}
+
 // families lists all families of the page.
 func families() []exposition.Family {
 	var list []exposition.Family

@@ -46,19 +46,25 @@ type Service struct {
 	WorkingSet *uint64 // memory in bytes that the kernel cannot simply drop
 }
 
+// perService is about how many bytes one service takes.
+const perService = 8 << 10
+
 // Page writes a snapshot.
 func Page(s *Snapshot) []byte {
 	var w exposition.Writer
+	w.Grow((len(s.Services) + 1) * perService)
+	k := &sink{w: &w}
 	for _, m := range all() {
 		w.Begin(&m.Family)
-		switch {
-		case m.once != nil:
-			m.once(&sink{w: &w}, s)
-		default:
-			for i := range s.Services {
-				m.each(&sink{&w, s.Services[i].Name}, &s.Services[i], s)
-			}
+		if m.once != nil {
+			m.once(k, s)
+			continue
 		}
+		for i := range s.Services {
+			k.service = s.Services[i].Name
+			m.each(k, &s.Services[i], s)
+		}
+		k.service = ""
 	}
 	ownPage(&w)
 	return w.Page()
@@ -75,14 +81,17 @@ type metric struct {
 type sink struct {
 	w       *exposition.Writer
 	service string
+	labels  []string // kept for the next
 }
 
 // value writes a figure; labels are those after service.
 func (k *sink) value(v float64, labels ...string) {
+	k.labels = k.labels[:0]
 	if k.service != "" {
-		labels = append([]string{k.service}, labels...)
+		k.labels = append(k.labels, k.service)
 	}
-	k.w.Sample(v, labels...)
+	k.labels = append(k.labels, labels...)
+	k.w.Sample(v, k.labels...)
 }
 
 // figure writes one that may be absent, times a factor that makes it a base unit.

@@ -25,6 +25,8 @@ completed() {
 	[[ $output == --additional-gids ]]
 	run -0 completed blackhole delete --f
 	[[ $output == --force ]]
+	run -0 completed blackhole up --met
+	[[ $output == --metrics ]]
 	run -0 completed blackhole --sys
 	[[ $output == --systemd-cgroup ]]
 	run -0 completed blackhole run --bundle "$work/bun"
