@@ -71,24 +71,29 @@ func (m *Meter) Read(ids []string) (map[string]*Stats, error) {
 // find looks up the links of those whose links are not known, or gone. An ifb
 // may come later than the veth: a rate can be set at any time.
 func (m *Meter) find(ids []string, counters map[int]*Stats) error {
-	var k *kernel
 	links := make(map[string]ends, len(ids))
+	var unknown []string
 	for _, id := range ids {
 		of, known := m.links[id]
 		e := m.book.Containers[id]
 		shaped := e != nil && e.Bandwidth.EgressRate != 0
 		if known && counters[of.host] != nil && shaped == (counters[of.ifb] != nil) {
 			links[id] = of
-			continue
+		} else {
+			unknown = append(unknown, id)
 		}
-		if k == nil {
-			var err error
-			if k, err = dial(nil); err != nil {
-				return err
-			}
-			defer k.close()
-		}
-		of = ends{}
+	}
+	m.links = links
+	if len(unknown) == 0 {
+		return nil
+	}
+	k, err := dial(nil)
+	if err != nil {
+		return err
+	}
+	defer k.close()
+	for _, id := range unknown {
+		var of ends
 		for name, index := range map[string]*int{hostEnd(id): &of.host, ifbName(id): &of.ifb} {
 			link, err := find(k.host, name)
 			if err != nil {
@@ -102,7 +107,6 @@ func (m *Meter) find(ids []string, counters map[int]*Stats) error {
 			links[id] = of
 		}
 	}
-	m.links = links
 	return nil
 }
 

@@ -121,7 +121,7 @@ func TestSlowClients(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer c.Close()
+		t.Cleanup(func() { c.Close() })
 		fmt.Fprint(c, "GET /metr")
 		held = append(held, c)
 	}

@@ -105,7 +105,7 @@ func readLine(r *bufio.Reader, limited *io.LimitedReader) (string, int) {
 }
 
 func isTimeout(err error) bool {
-	t, is := err.(interface{ Timeout() bool }) //nolint:errorlint // a connection's errors are not wrapped
+	t, is := err.(interface{ Timeout() bool })
 	return is && t.Timeout()
 }
 

@@ -94,14 +94,15 @@ func (k *sink) value(v float64, labels ...string) {
 	k.w.Sample(v, k.labels...)
 }
 
-// figure writes one that may be absent, times a factor that makes it a base unit.
-func (k *sink) figure(v *uint64, factor float64, labels ...string) {
+// figure writes one that may be absent.
+func (k *sink) figure(v *uint64, labels ...string) {
 	if v != nil {
-		k.value(float64(*v)*factor, labels...)
+		k.value(float64(*v), labels...)
 	}
 }
 
-// seconds divides, for a factor of 1e-9 is not exact.
+// seconds writes nanoseconds that may be absent. It divides, for a factor of 1e-9
+// is not exact.
 func (k *sink) seconds(ns *uint64, labels ...string) {
 	if ns != nil {
 		k.value(float64(*ns)/1e9, labels...)

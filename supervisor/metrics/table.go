@@ -86,19 +86,19 @@ func cpuMetrics() []metric {
 				k.value(*s.Limits.CPUCores)
 			}
 		}),
-		counter("cpu_periods_total", "Periods of the CPU quota that passed.", func(k *sink, s *Service, _ *Snapshot) { k.figure(s.cpu().Periods, 1) }),
-		counter("cpu_throttled_periods_total", "Periods in which the CPU quota was used up.", func(k *sink, s *Service, _ *Snapshot) { k.figure(s.cpu().ThrottledCount, 1) }),
+		counter("cpu_periods_total", "Periods of the CPU quota that passed.", func(k *sink, s *Service, _ *Snapshot) { k.figure(s.cpu().Periods) }),
+		counter("cpu_throttled_periods_total", "Periods in which the CPU quota was used up.", func(k *sink, s *Service, _ *Snapshot) { k.figure(s.cpu().ThrottledCount) }),
 		counter("cpu_throttled_seconds_total", "Time held back by the CPU quota, summed over all CPUs.", func(k *sink, s *Service, _ *Snapshot) { k.seconds(s.cpu().ThrottledNS) }),
 	}
 }
 
 func memoryMetrics() []metric {
 	of := func(name, help string, figure func(stats.Memory) *uint64) metric {
-		return gauge(name, help, func(k *sink, s *Service, _ *Snapshot) { k.figure(figure(s.memory()), 1) })
+		return gauge(name, help, func(k *sink, s *Service, _ *Snapshot) { k.figure(figure(s.memory())) })
 	}
 	return []metric{
 		of("memory_current_bytes", "Memory, file pages and the kernel's own for the service included.", func(m stats.Memory) *uint64 { return m.Current }),
-		gauge("memory_working_set_bytes", "Memory that the kernel cannot simply drop; what the alerts go by.", func(k *sink, s *Service, _ *Snapshot) { k.figure(s.WorkingSet, 1) }),
+		gauge("memory_working_set_bytes", "Memory that the kernel cannot simply drop; what the alerts go by.", func(k *sink, s *Service, _ *Snapshot) { k.figure(s.WorkingSet) }),
 		of("memory_peak_bytes", "The most that memory_current_bytes was.", func(m stats.Memory) *uint64 { return m.Peak }),
 		of("memory_limit_bytes", "Memory limit.", func(m stats.Memory) *uint64 { return m.Limit }),
 		of("memory_soft_limit_bytes", "Memory above which the service is slowed down and its memory reclaimed.", func(m stats.Memory) *uint64 { return m.Soft }),
@@ -117,7 +117,7 @@ func memoryMetrics() []metric {
 					event string
 					times *uint64
 				}{{"low", e.Low}, {"high", e.High}, {"max", e.Max}, {"oom", e.OOM}, {"oom_kill", e.OOMKill}, {"oom_group_kill", e.OOMGroupKill}} {
-					k.figure(of.times, 1, of.event)
+					k.figure(of.times, of.event)
 				}
 			}, "event"),
 		counter("oom_kills_total", "Processes killed for want of memory, since the supervisor started.", func(k *sink, s *Service, _ *Snapshot) { k.value(float64(s.OOMKills)) }),
@@ -128,7 +128,7 @@ func diskMetrics() []metric {
 	used := func(name, help string, figure func(stats.Device) *uint64) metric {
 		return counter(name, help, func(k *sink, s *Service, _ *Snapshot) {
 			for _, d := range s.io().Devices {
-				k.figure(figure(d), 1, disk(d.Name, d.Major, d.Minor))
+				k.figure(figure(d), disk(d.Name, d.Major, d.Minor))
 			}
 		}, "device")
 	}
@@ -138,7 +138,7 @@ func diskMetrics() []metric {
 				return
 			}
 			for _, d := range s.Limits.Devices {
-				k.figure(figure(d), 1, disk(d.Name, d.Major, d.Minor))
+				k.figure(figure(d), disk(d.Name, d.Major, d.Minor))
 			}
 		}, "device")
 	}
@@ -156,8 +156,8 @@ func diskMetrics() []metric {
 
 func countMetrics() []metric {
 	return []metric{
-		gauge("pids", "Processes and threads.", func(k *sink, s *Service, _ *Snapshot) { k.figure(s.pids().Current, 1) }),
-		gauge("pids_limit", "Limit of processes and threads.", func(k *sink, s *Service, _ *Snapshot) { k.figure(s.pids().Limit, 1) }),
+		gauge("pids", "Processes and threads.", func(k *sink, s *Service, _ *Snapshot) { k.figure(s.pids().Current) }),
+		gauge("pids_limit", "Limit of processes and threads.", func(k *sink, s *Service, _ *Snapshot) { k.figure(s.pids().Limit) }),
 		gauge("open_fds", "Open descriptors of the process that is nearest to its limit.", func(k *sink, s *Service, _ *Snapshot) {
 			if s.Stats != nil && s.Stats.FDs != nil {
 				k.value(float64(s.Stats.FDs.Open))
@@ -165,7 +165,7 @@ func countMetrics() []metric {
 		}),
 		gauge("max_fds", "Limit of the descriptors of that process.", func(k *sink, s *Service, _ *Snapshot) {
 			if s.Stats != nil && s.Stats.FDs != nil {
-				k.figure(s.Stats.FDs.Limit, 1)
+				k.figure(s.Stats.FDs.Limit)
 			}
 		}),
 	}
