@@ -122,8 +122,8 @@ const sampleGap = 200 * time.Millisecond
 
 func (s *Supervisor) sample(t target) {
 	st, err := stats.Read(stats.Source{Cgroups: t.cgroups})
+	at := time.Now() // of what rates are made of
 	levels := oomLevels(t.cgroups)
-	at := time.Now()
 	s.post(func() {
 		sv := s.services[t.name]
 		switch {
