@@ -12,10 +12,10 @@ BLACKHOLE := $(CURDIR)/build/blackhole
 PREFIX    ?= /usr/local
 BATS      ?= tests/bats tests/bats/effects
 # Those that cgroups matter to; all of them take half an hour on a busy host.
-GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats)
+GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats violations-v2.bats)
 
 TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools curl dmsetup gcc libc6-dev \
-	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs python3 strace
+	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs python3 strace prometheus
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench install clean
@@ -75,7 +75,9 @@ bench: build ## times beside runc and crun, in one run
 install: build ## into PREFIX (/usr/local), below DESTDIR if set
 	install -D -m 755 $(BLACKHOLE) $(DESTDIR)$(PREFIX)/bin/blackhole
 	install -D -m 644 examples/blackhole.yaml $(DESTDIR)$(PREFIX)/share/doc/blackhole/blackhole.yaml
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/blackhole docs/supervisor.md docs/control-socket.md
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/blackhole docs/supervisor.md docs/control-socket.md docs/metrics.md
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/blackhole/prometheus docs/prometheus/rules.yml
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/blackhole/grafana docs/grafana/dashboard.json
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
 	sed 's|@PREFIX@|$(PREFIX)|' init/blackhole.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/blackhole.service
 	install -D -m 644 completions/blackhole.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/blackhole

@@ -36,6 +36,7 @@ func upCommand() *cli.Command {
 			configFlag(),
 			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "supervise in the background"},
 			&cli.StringFlag{Name: "group", Usage: "let members of `GROUP` use the control socket and read the logs"},
+			&cli.StringFlag{Name: "metrics", Usage: "serve Prometheus metrics by HTTP on `ADDRESS`, [HOST]:PORT"},
 			&cli.IntFlag{Name: "report-fd", Hidden: true, Value: -1},
 		},
 		Action: func(c *cli.Context) error {
@@ -71,6 +72,10 @@ func up(c *cli.Context, report *report) error {
 		},
 		Services: c.Args().Slice(),
 		Group:    group,
+		Metrics:  c.String("metrics"),
+		Version:  version,
+		Commit:   commit,
+		Network:  networkMeter(),
 		Settled: func() {
 			report.end(nil)
 			notifyReady()

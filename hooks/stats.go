@@ -26,6 +26,7 @@ type Stats struct {
 // ShapingStats is what a token bucket did to a direction.
 type ShapingStats struct {
 	Rate           uint64 // bytes a second, as configured
+	Bytes          uint64 // that passed, with Ethernet headers
 	Dropped        uint32 // packets, because the queue was full
 	Overlimits     uint32 // how often a packet had to wait for the rate
 	BacklogBytes   uint32 // waiting now
@@ -102,39 +103,56 @@ func bucketStats(index int) (*ShapingStats, error) {
 		return nil, fmt.Errorf("cannot read the shaping of interface %d: %w", index, err)
 	}
 	for _, answer := range answers {
-		attributes, err := nl.ParseRouteAttr(answer[nl.SizeofTcMsg:])
-		if err != nil {
-			return nil, fmt.Errorf("cannot read the shaping of interface %d: %w", index, err)
-		}
-		var stats *ShapingStats
-		ours := false
-		for _, a := range attributes {
-			switch a.Attr.Type {
-			case nl.TCA_KIND:
-				ours = nl.BytesToString(a.Value) == "tbf"
-			case nl.TCA_STATS2:
-				stats = queueStats(a.Value)
-			}
-		}
-		if ours {
-			return stats, nil
+		if stats, err := parseBucket(answer); stats != nil || err != nil {
+			return stats, err
 		}
 	}
 	return nil, nil
 }
 
-// queueStats finds struct gnet_stats_queue (linux/gen_stats.h) in TCA_STATS2.
+// parseBucket takes the counters out of a RTM_NEWQDISC message, nil when it is
+// not about a token bucket.
+func parseBucket(message []byte) (*ShapingStats, error) {
+	attributes, err := nl.ParseRouteAttr(message[nl.SizeofTcMsg:])
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the shaping of an interface: %w", err)
+	}
+	var stats *ShapingStats
+	ours := false
+	for _, a := range attributes {
+		switch a.Attr.Type {
+		case nl.TCA_KIND:
+			ours = nl.BytesToString(a.Value) == "tbf"
+		case nl.TCA_STATS2:
+			stats = queueStats(a.Value)
+		}
+	}
+	if !ours {
+		return nil, nil
+	}
+	return stats, nil
+}
+
+// queueStats finds struct gnet_stats_queue and gnet_stats_basic
+// (linux/gen_stats.h) in TCA_STATS2.
 func queueStats(data []byte) *ShapingStats {
 	attributes, err := nl.ParseRouteAttr(data)
 	if err != nil {
 		return nil
 	}
+	var s *ShapingStats
+	var bytes uint64
 	for _, a := range attributes {
-		if a.Attr.Type != nl.TCA_STATS_QUEUE || len(a.Value) < 20 {
-			continue
+		switch {
+		case a.Attr.Type == nl.TCA_STATS_BASIC && len(a.Value) >= 8:
+			bytes = binary.NativeEndian.Uint64(a.Value)
+		case a.Attr.Type == nl.TCA_STATS_QUEUE && len(a.Value) >= 20:
+			field := func(i int) uint32 { return binary.NativeEndian.Uint32(a.Value[4*i:]) }
+			s = &ShapingStats{BacklogPackets: field(0), BacklogBytes: field(1), Dropped: field(2), Overlimits: field(4)}
 		}
-		field := func(i int) uint32 { return binary.NativeEndian.Uint32(a.Value[4*i:]) }
-		return &ShapingStats{BacklogPackets: field(0), BacklogBytes: field(1), Dropped: field(2), Overlimits: field(4)}
 	}
-	return nil
+	if s != nil {
+		s.Bytes = bytes
+	}
+	return s
 }

@@ -37,6 +37,9 @@ func (s *Supervisor) open(undo *cleanup.Stack) error {
 		}
 		return lock.Close()
 	})
+	if err := s.serveMetrics(undo); err != nil {
+		return err
+	}
 	if err := s.openToGroup(); err != nil {
 		return err
 	}

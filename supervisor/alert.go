@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"blackhole/runtime/stats"
+	"blackhole/supervisor/metrics"
 )
 
 // Alert is something wrong with a service, from its beginning to its end.
@@ -20,7 +21,8 @@ type Alert struct {
 	// where there is no such thing.
 	Value float64 `json:"value,omitempty"`
 	Limit float64 `json:"limit,omitempty"`
-	Unit  string  `json:"unit,omitempty"` // bytes, cores, seconds, percent, processes, descriptors, kills
+	// Unit is bytes, cores, seconds, percent, processes, descriptors, kills, bytes/s or operations/s.
+	Unit string `json:"unit,omitempty"`
 	// Cgroup is the one whose limit an out-of-memory kill comes from; empty: the
 	// host as a whole.
 	Cgroup string `json:"cgroup,omitempty"`
@@ -38,8 +40,23 @@ const (
 	FDsNearLimit   = "fds_exhaustion"  // hardly any descriptor left
 	NotHealthy     = "unhealthy"       // its health check fails
 	GaveUp         = "failed"          // is not started again
-	nearLimit      = "_near_limit"     // behind memory, swap, pids, fds, cpu
+	nearLimit      = "_near_limit"     // behind what is in nearLimits
 )
+
+// nearLimits are what a warning comes for when its use is near the limit.
+var nearLimits = []string{"memory", "swap", "pids", "fds", "cpu", "io", "network"}
+
+// alertKinds lists all kinds with their severities.
+func alertKinds() []metrics.AlertKind {
+	kinds := []metrics.AlertKind{{Kind: IOPressure, Severity: severityInfo}}
+	for _, kind := range []string{MemoryCritical, OOMKill, CPUThrottled, FDsNearLimit, NotHealthy, GaveUp} {
+		kinds = append(kinds, metrics.AlertKind{Kind: kind, Severity: severityAlert})
+	}
+	for _, what := range nearLimits {
+		kinds = append(kinds, metrics.AlertKind{Kind: what + nearLimit, Severity: severityWarning})
+	}
+	return kinds
+}
 
 const (
 	severityAlert   = "alert"
@@ -142,15 +159,23 @@ func (s *Supervisor) alertOfState(sv *service) {
 }
 
 // working is the memory that the kernel cannot simply drop: without file pages,
-// of which a service that reads much always has as many as fit.
+// of which a service that reads much always has as many as fit. Those of a tmpfs
+// and of shared memory count as file pages too, and have no file to go back to.
 func working(m *stats.Memory) (uint64, bool) {
 	if m == nil || m.Current == nil {
 		return 0, false
 	}
-	if m.Cache == nil || *m.Cache > *m.Current {
+	if m.Cache == nil {
 		return *m.Current, true
 	}
-	w := *m.Current - *m.Cache
+	cache := *m.Cache
+	if m.Shmem != nil {
+		cache -= min(cache, *m.Shmem)
+	}
+	if cache > *m.Current {
+		return *m.Current, true
+	}
+	w := *m.Current - cache
 	if m.RSS != nil {
 		w = max(w, *m.RSS)
 	}

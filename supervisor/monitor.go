@@ -26,6 +26,12 @@ type usage struct {
 	rested       uint      // samples left out on end, see rests
 	sampling     bool      // a sample of its own is under way
 	again        bool      // asked for meanwhile
+
+	limits   *stats.Limits // nil until they are read
+	limitsAt time.Time
+	network  traffic
+	guard    uint64 // memory.high that we have set; 0: none, or not ours
+	highs    uint64 // times that memory.high was passed, at the last sample
 }
 
 func (s *Supervisor) openWatcher() (err error) {
@@ -82,6 +88,7 @@ type reading struct {
 	cgroups  map[string]string
 	oomKills uint64 // that are known
 	mayRest  bool
+	more     more
 
 	rested bool // nothing was read but that it slept
 	stats  *stats.Stats
@@ -112,7 +119,7 @@ func (s *Supervisor) sampleAll() {
 	for _, sv := range s.services {
 		if sv.alive && sv.usage != nil {
 			r := sv.reading()
-			r.mayRest = sv.mayRest()
+			r.mayRest, r.more = sv.mayRest(), sv.more()
 			all = append(all, r)
 		}
 	}
@@ -124,6 +131,7 @@ func (s *Supervisor) sampleAll() {
 		for _, r := range all {
 			r.take()
 		}
+		s.sampleMore(all)
 		s.post(func() {
 			s.sampling = false
 			for _, r := range all {

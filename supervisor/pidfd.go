@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -38,6 +39,17 @@ func (p *pidfd) wait() error {
 		n, err := unix.Poll(poll, 0)
 		return err == nil && n > 0
 	})
+}
+
+// signal fails for a process that has ended.
+func (p *pidfd) signal(sig unix.Signal) error {
+	raw, err := p.f.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var serr error
+	err = raw.Control(func(fd uintptr) { serr = unix.PidfdSendSignal(int(fd), sig, nil, 0) })
+	return errors.Join(err, serr)
 }
 
 func (p *pidfd) close() { p.f.Close() }

@@ -18,9 +18,14 @@ func (s *Supervisor) start(sv *service) {
 	sv.run++
 	sv.creating = true
 	config, name, log, run := s.config, sv.name, sv.log, sv.run
+	critical := float64(*s.monitor.MemoryCritical)
 	s.work.Go(func() {
 		s.creators <- struct{}{}
-		r, err := s.create(name, log, func() (bundle.Contents, []string, error) { return s.o.Bundle(config, name) })
+		r, err := s.create(name, log, func() (bundle.Contents, []string, error) {
+			c, notes, err := s.o.Bundle(config, name)
+			guard(c.Config, critical)
+			return c, notes, err
+		})
 		<-s.creators
 		s.post(func() {
 			sv.creating = false
@@ -84,7 +89,7 @@ func (s *Supervisor) create(name string, log *logFile, contents func() (bundle.C
 
 // runs takes note of a container that runs, and waits for its end beside the loop.
 func (s *Supervisor) runs(sv *service, r *running) {
-	sv.pid, sv.startedAt, sv.cgroups = r.pid, r.since, r.cgroups
+	sv.pid, sv.pidfd, sv.startedAt, sv.cgroups = r.pid, r.pidfd, r.since, r.cgroups
 	sv.lastCheck = ""
 	s.watch(sv, r)
 	run, log := sv.run, sv.log
@@ -116,7 +121,7 @@ func (s *Supervisor) ended(sv *service, exit Exit, last *stats.Stats, levels []o
 	// that its own program died by SIGKILL right then is no accident.
 	exit.OOM = exit.Code == 128+int(unix.SIGKILL) && sv.usage != nil && !sv.killed && time.Since(sv.usage.oomAt) < oomRecent
 	s.unwatch(sv)
-	sv.pid, sv.cgroups = 0, nil
+	sv.pid, sv.pidfd, sv.cgroups = 0, nil, nil
 	s.event(sv, func() action { return sv.exited(time.Now(), exit) })
 }
 
@@ -129,7 +134,13 @@ func (s *Supervisor) awaits(sv *service, run uint64) bool { return sv.run == run
 
 // signal sends a service's program a signal. One that has ended meanwhile is
 // noticed elsewhere.
+//
+// The stop signal goes the shortest way: a service that is about to be killed for
+// want of memory has no time for reading its container's state.
 func (s *Supervisor) signal(sv *service, sig unix.Signal) {
+	if sig != unix.SIGKILL && sv.pidfd != nil && sv.pidfd.signal(sig) == nil {
+		return
+	}
 	if err := s.o.Runtime.Kill(sv.name, sig); err != nil && !runtime.NotRunning(err) {
 		s.warn(sv, err)
 	}

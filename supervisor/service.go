@@ -19,6 +19,7 @@ type service struct {
 	log  *logFile
 
 	pid        int
+	pidfd      *pidfd // nil while nothing runs; closed as soon as it has ended
 	startedAt  time.Time
 	cgroups    map[string]string // see runtime.Cgroups
 	run        uint64            // counts its lives, so that what comes late from an earlier one is told

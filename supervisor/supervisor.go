@@ -24,10 +24,11 @@ import (
 	"blackhole/bundle"
 	"blackhole/internal/cleanup"
 	"blackhole/runtime"
+	"blackhole/runtime/stats"
 	"blackhole/spec"
 )
 
-// Options says what to supervise. All but Services, Settled and Out must be
+// Options says what to supervise. Paths, Runtime, Load, Bundle and Group must be
 // set.
 type Options struct {
 	Paths   Paths
@@ -41,6 +42,15 @@ type Options struct {
 	Services []string
 	// Group may use the control socket and read the logs beside root; -1 is none.
 	Group int
+	// Metrics is the address (HOST:PORT, or :PORT for any) on which the figures
+	// are served by HTTP; empty is none.
+	Metrics string
+	// Version and Commit are this program's, for the metrics.
+	Version, Commit string
+	// Network reads the counters of the networks that services have of their
+	// own, by the services' names; nil for nothing. It is not called twice at a
+	// time.
+	Network func(services []string) (map[string]*stats.Network, error)
 	// Settled is called once, when every service is up or has failed.
 	Settled func()
 	// Out is told each change of a service's state, one line each.

@@ -27,6 +27,7 @@ func (s *Supervisor) sampled(sv *service, st *stats.Stats, levels []oomLevel, at
 		u.before, u.beforeAt, u.now, u.at = u.now, u.at, st, at
 		s.checkThrottling(sv)
 		s.checkCPU(sv)
+		s.checkDisks(sv)
 	} else {
 		u.now = st
 	}
@@ -42,6 +43,8 @@ func (s *Supervisor) checkMemory(sv *service, m *stats.Memory, killed bool) {
 	if !ok {
 		return
 	}
+	s.follow(sv, m)
+	held := sv.usage.held(m, used)
 	if m.Limit != nil && *m.Limit > 0 && *m.Limit < noLimit {
 		limit, critical := *m.Limit, float64(*s.monitor.MemoryCritical)
 		s.checkPart(sv, "memory", "bytes", float64(used), float64(limit))
@@ -51,7 +54,7 @@ func (s *Supervisor) checkMemory(sv *service, m *stats.Memory, killed bool) {
 			s.sampleSoon(sv.name)
 		}
 		sv.usage.memory = used
-		if part := float64(used) / float64(limit); part >= critical && critical < 1 && !killed && sv.alive && sv.state != Stopping {
+		if part := float64(used) / float64(limit); (part >= critical || held) && critical < 1 && !killed && sv.alive && sv.state != Stopping {
 			reason := fmt.Sprintf("memory critical: %s of %s used", size(used), size(limit))
 			s.raise(sv, &Alert{
 				Kind: MemoryCritical, Severity: severityAlert, Status: firing,

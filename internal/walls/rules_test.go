@@ -41,7 +41,7 @@ func walls() []wall {
 		{
 			folder: "supervisor",
 			ours:   []string{"supervisor", "spec", "bundle", "runtime", "internal"},
-			others: []string{"github.com/VictoriaMetrics/metrics", logrus, specsGo, xsys},
+			others: []string{logrus, specsGo, xsys},
 		},
 		{
 			folder: "runtime",

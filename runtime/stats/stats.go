@@ -38,7 +38,8 @@ type Memory struct {
 	Soft      *uint64       `json:"soft,omitempty"`       // memory.high; v1: memory.soft_limit_in_bytes
 	Swap      *uint64       `json:"swap,omitempty"`       // swapped out now
 	SwapLimit *uint64       `json:"swap_limit,omitempty"` // memory.swap.max; v1: memsw limit less memory limit
-	Cache     *uint64       `json:"cache,omitempty"`      // file pages
+	Cache     *uint64       `json:"cache,omitempty"`      // file pages, shared memory included
+	Shmem     *uint64       `json:"shmem,omitempty"`      // shared memory and tmpfs: cache that cannot be dropped
 	RSS       *uint64       `json:"rss,omitempty"`        // anonymous pages
 	Pressure  *Pressure     `json:"pressure,omitempty"`
 	Events    *MemoryEvents `json:"events,omitempty"`
@@ -99,7 +100,8 @@ type Network struct {
 
 // Shaping is the counters of one direction's queue.
 type Shaping struct {
-	Rate           uint64 `json:"rate_bytes_per_second"`
+	Rate           uint64 `json:"rate_bytes_per_second"` // 0: not limited
+	Bytes          uint64 `json:"bytes"`                 // that passed, with Ethernet headers
 	Dropped        uint64 `json:"dropped_packets"`
 	Overlimits     uint64 `json:"overlimits"`
 	BacklogBytes   uint64 `json:"backlog_bytes"`

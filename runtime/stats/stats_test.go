@@ -58,6 +58,7 @@ max
 == memory.stat
 anon 1000
 file 2000
+shmem 30
 == memory.events
 low 0
 high 3
@@ -81,7 +82,7 @@ func TestUnified(t *testing.T) {
 		`"throttled_ns":2000000,"pressure":{"some":{"avg10":1.5,"avg60":0.25,"avg300":0.05,"total_ns":123000},` +
 		`"full":{"avg10":0,"avg60":0,"avg300":0,"total_ns":7000}}},` +
 		// memory.high and pids.max say max: absent; swap.max says 0: a limit of nothing.
-		`"memory":{"current":4096,"peak":8192,"limit":1073741824,"swap":0,"swap_limit":0,"cache":2000,"rss":1000,` +
+		`"memory":{"current":4096,"peak":8192,"limit":1073741824,"swap":0,"swap_limit":0,"cache":2000,"shmem":30,"rss":1000,` +
 		`"events":{"low":0,"high":3,"max":2,"oom":1,"oom_kill":1,"oom_group_kill":0}},` +
 		`"io":{"devices":[{"name":"vdx","major":254,"minor":0,"read_bytes":4096,"write_bytes":8192,"read_ios":1,"write_ios":2}]},` +
 		`"pids":{"current":3}}`
@@ -120,6 +121,7 @@ cache 1
 rss 2
 total_cache 10
 total_rss 20
+total_shmem 4
 total_swap 30
 == blkio/blkio.throttle.io_service_bytes_recursive
 8:0 Read 100
@@ -142,7 +144,7 @@ Total 3
 	cgroups[""] = tree(t, "== cpu.pressure\nsome avg10=0.00 avg60=0.00 avg300=0.00 total=5\n")
 	want := `{"cpu":{"usage_ns":300,"user_ns":200,"system_ns":100,"periods":10,"throttled_count":4,"throttled_ns":77,` +
 		`"pressure":{"some":{"avg10":0,"avg60":0,"avg300":0,"total_ns":5000}}},` +
-		`"memory":{"current":4096,"peak":5000,"limit":1000000,"swap":30,"swap_limit":500000,"cache":10,"rss":20,` +
+		`"memory":{"current":4096,"peak":5000,"limit":1000000,"swap":30,"swap_limit":500000,"cache":10,"shmem":4,"rss":20,` +
 		`"events":{"max":5,"oom_kill":2}},` +
 		`"io":{"devices":[{"major":8,"minor":0,"read_bytes":100,"write_bytes":200,"read_ios":1,"write_ios":2}]},` +
 		`"pids":{"current":3,"limit":64}}`

@@ -84,7 +84,7 @@ func memoryV1(d *folder) *Memory {
 	m.Peak = d.number("memory.max_usage_in_bytes")
 	m.Limit = limitV1(d.number("memory.limit_in_bytes"))
 	m.Soft = limitV1(d.number("memory.soft_limit_in_bytes"))
-	d.keyed("memory.stat", keys{{"total_cache", &m.Cache}, {"total_rss", &m.RSS}, {"total_swap", &m.Swap}})
+	d.keyed("memory.stat", keys{{"total_cache", &m.Cache}, {"total_shmem", &m.Shmem}, {"total_rss", &m.RSS}, {"total_swap", &m.Swap}})
 	if both := limitV1(d.number("memory.memsw.limit_in_bytes")); both != nil && m.Limit != nil && *both >= *m.Limit {
 		swap := *both - *m.Limit
 		m.SwapLimit = &swap

@@ -46,7 +46,7 @@ func memoryV2(d *folder) *Memory {
 	m.Soft = d.number("memory.high")
 	m.Swap = d.number("memory.swap.current")
 	m.SwapLimit = d.number("memory.swap.max")
-	d.keyed("memory.stat", keys{{"anon", &m.RSS}, {"file", &m.Cache}})
+	d.keyed("memory.stat", keys{{"anon", &m.RSS}, {"file", &m.Cache}, {"shmem", &m.Shmem}})
 	var e MemoryEvents
 	if d.keyed("memory.events", keys{
 		{"low", &e.Low}, {"high", &e.High}, {"max", &e.Max},

@@ -31,6 +31,8 @@ completed() {
 	[[ $output == --threshold ]]
 	run -0 completed blackhole doctor --sa
 	[[ $output == --sample ]]
+	run -0 completed blackhole up --met
+	[[ $output == --metrics ]]
 	run -0 completed blackhole --sys
 	[[ $output == --systemd-cgroup ]]
 	run -0 completed blackhole run --bundle "$work/bun"

@@ -1,0 +1,183 @@
+package supervisor
+
+import (
+	"fmt"
+	"time"
+
+	"blackhole/runtime/stats"
+	"blackhole/spec"
+)
+
+// more is what a sample takes beside the use of a service's cgroup.
+type more struct {
+	limits  bool // those in force
+	network bool // it has one of its own
+}
+
+// limitsAge is how old the limits may be: they change by update alone.
+const limitsAge = 30 * time.Second
+
+func (sv *service) more() more {
+	mode := sv.spec.Network.Mode
+	return more{
+		limits:  sv.usage != nil && time.Since(sv.usage.limitsAt) >= limitsAge,
+		network: mode != nil && *mode == spec.NetworkIsolated,
+	}
+}
+
+// traffic is the last two readings of a service's network.
+type traffic struct {
+	now, before  *stats.Network
+	at, beforeAt time.Time
+}
+
+// sampleMore reads what is not in every sample, beside the loop.
+func (s *Supervisor) sampleMore(all []*reading) {
+	var networks []string
+	for _, r := range all {
+		if r.more.network {
+			networks = append(networks, r.name)
+		}
+		if r.more.limits && !r.rested {
+			limits, err := stats.ReadLimits(stats.Source{Cgroups: r.cgroups})
+			s.post(func() { s.limitsRead(r, limits, err) })
+		}
+	}
+	if s.o.Network == nil || len(networks) == 0 {
+		return
+	}
+	read, err := s.o.Network(networks)
+	at := time.Now()
+	s.post(func() {
+		if err != nil {
+			s.warn(nil, err)
+			return
+		}
+		for _, r := range all {
+			if sv := s.services[r.name]; sv != nil && s.awaits(sv, r.run) && sv.usage != nil && read[r.name] != nil {
+				n := &sv.usage.network
+				n.before, n.beforeAt, n.now, n.at = n.now, n.at, read[r.name], at
+				s.checkNetwork(sv)
+			}
+		}
+	})
+}
+
+func (s *Supervisor) limitsRead(r *reading, limits *stats.Limits, err error) {
+	sv := s.services[r.name]
+	switch {
+	case sv == nil || !s.awaits(sv, r.run) || sv.usage == nil:
+	case err != nil:
+		s.warn(sv, fmt.Errorf("cannot read its limits: %w", err))
+	default:
+		sv.usage.limits, sv.usage.limitsAt = limits, time.Now()
+	}
+}
+
+// share is how much of one limit is used.
+type share struct {
+	what, unit  string
+	used, limit float64
+}
+
+// The units of shares.
+const (
+	bytesPerSecond      = "bytes/s"
+	operationsPerSecond = "operations/s"
+)
+
+// or is the one of two of which the larger part is used. One without a limit is none.
+func (a *share) or(b share) *share {
+	if b.limit > 0 && (a == nil || b.used*a.limit > a.used*b.limit) {
+		return &b
+	}
+	return a
+}
+
+// checkDisks compares what was read and written since the last sample with the
+// limits of each disk. The one nearest to its limit is told of.
+func (s *Supervisor) checkDisks(sv *service) {
+	u := sv.usage
+	if u.before == nil || u.before.IO == nil || u.now.IO == nil {
+		return
+	}
+	var most *share
+	for _, now := range u.now.IO.Devices {
+		limits := u.limits.Of(now)
+		if limits == nil {
+			continue
+		}
+		before := stats.Device{}
+		for _, d := range u.before.IO.Devices {
+			if d.Major == now.Major && d.Minor == now.Minor {
+				before = d
+			}
+		}
+		name := now.Name
+		if name == "" {
+			name = now.String()
+		}
+		for _, f := range []struct {
+			what, unit         string
+			before, now, limit *uint64
+		}{
+			{"reading from " + name, bytesPerSecond, before.ReadBytes, now.ReadBytes, limits.ReadBytes},
+			{"writing to " + name, bytesPerSecond, before.WriteBytes, now.WriteBytes, limits.WriteBytes},
+			{"reading from " + name, operationsPerSecond, before.ReadIOs, now.ReadIOs, limits.ReadIOs},
+			{"writing to " + name, operationsPerSecond, before.WriteIOs, now.WriteIOs, limits.WriteIOs},
+		} {
+			if f.now == nil || f.limit == nil {
+				continue
+			}
+			old := uint64(0) // a disk that was not used before is not listed
+			if f.before != nil {
+				old = *f.before
+			}
+			most = most.or(share{f.what, f.unit, rate(old, *f.now, u.at.Sub(u.beforeAt)), float64(*f.limit)})
+		}
+	}
+	s.checkShare(sv, "io", most)
+}
+
+// checkNetwork compares what passed the shaping since the last reading with the
+// bandwidth. That is what programs get, so of what passed the headers are taken
+// off, as many as full packets of TCP have.
+func (s *Supervisor) checkNetwork(sv *service) {
+	n := &sv.usage.network
+	if n.before == nil {
+		return
+	}
+	var most *share
+	for _, d := range []struct {
+		what        string
+		before, now *stats.Shaping
+	}{{"receiving", n.before.Ingress, n.now.Ingress}, {"sending", n.before.Egress, n.now.Egress}} {
+		if d.before == nil || d.now == nil {
+			continue
+		}
+		passed := rate(d.before.Bytes, d.now.Bytes, n.at.Sub(n.beforeAt))
+		most = most.or(share{d.what, bytesPerSecond, passed * payload, float64(d.now.Rate)})
+	}
+	s.checkShare(sv, "network", most)
+}
+
+// payload is the part of the bytes on the wire that is TCP's in full packets,
+// see docs/network-shaping.md.
+const payload = 1448.0 / 1514.0
+
+// checkShare warns of the limit of which the largest part is used. Without any
+// limit there is nothing to be near to.
+func (s *Supervisor) checkShare(sv *service, what string, most *share) {
+	if most == nil {
+		s.raise(sv, &Alert{Kind: what + nearLimit, Status: resolved, message: what + nearLimit + " is over: there is no limit any more"})
+		return
+	}
+	amount := fmt.Sprintf("%.0f of %.0f %s", most.used, most.limit, most.unit)
+	if most.unit == bytesPerSecond {
+		amount = size(uint64(most.used)) + "/s of " + size(uint64(most.limit)) + "/s"
+	}
+	s.compare(sv, float64(*s.monitor.AlertAt), &Alert{
+		Kind: what + nearLimit, Severity: severityWarning, Value: most.used, Limit: most.limit, Unit: most.unit,
+		message: fmt.Sprintf("%s near its limit: %s %s (%.0f %%)", what, most.what, amount, 100*most.used/most.limit),
+	})
+}
