@@ -39,6 +39,7 @@ func commands() []*cli.Command {
 		statusCommand(),
 		logsCommand(),
 		alertsCommand(),
+		seccompCommand(),
 		createCommand(),
 		startCommand(),
 		stateCommand(),
@@ -84,6 +85,9 @@ func newApp() *cli.App {
 	}
 	for _, c := range app.Commands {
 		c.OnUsageError = usageError
+		for _, sub := range c.Subcommands {
+			sub.OnUsageError = usageError
+		}
 	}
 	return app
 }

@@ -35,13 +35,19 @@ func walls() []wall {
 	return []wall{
 		{
 			folder: ".",
-			ours:   []string{"supervisor", "spec", "bundle", "runtime", "hooks", "internal"},
+			ours:   []string{"supervisor", "spec", "bundle", "runtime", "hooks", "recording", "seccomp-profiles", "internal"},
 			others: []string{cli, logrus, specsGo, xsys, "github.com/docker/go-units"},
 		},
 		{
 			folder: "supervisor",
 			ours:   []string{"supervisor", "spec", "bundle", "runtime", "internal"},
 			others: []string{"github.com/VictoriaMetrics/metrics", logrus, specsGo, xsys},
+		},
+		{
+			// Runs a service once to learn its system calls.
+			folder: "recording",
+			ours:   []string{"runtime", "bundle", "seccomp-profiles", "internal"},
+			others: []string{specsGo, xsys},
 		},
 		{
 			folder: "runtime",
@@ -73,7 +79,7 @@ func walls() []wall {
 		},
 		{
 			folder: "seccomp-profiles",
-			ours:   []string{"internal"},
+			ours:   []string{"seccomp-profiles", "internal"},
 			others: []string{libseccomp, specsGo, xsys},
 		},
 		{
