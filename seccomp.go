@@ -22,6 +22,12 @@ func seccompCommand() *cli.Command {
 		Category:    serviceCommands,
 		Usage:       "make seccomp profiles",
 		Subcommands: []*cli.Command{seccompRecordCommand()},
+		Action: func(c *cli.Context) error {
+			if !c.Args().Present() {
+				return cli.ShowSubcommandHelp(c)
+			}
+			return usageError(c, fmt.Errorf("unknown command %q", c.Args().First()), true)
+		},
 	}
 }
 

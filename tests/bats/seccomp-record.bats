@@ -245,6 +245,7 @@ redis_load() {
 @test "what cannot be recorded is refused before anything runs" {
 	write_config '{}' <<<'executable: /bin/busybox'
 	fails "blackhole seccomp record: takes one argument, not none*" bh seccomp record -c "$config"
+	fails "blackhole seccomp: unknown command \"rec\"; see blackhole seccomp --help" bh seccomp rec
 	fails "cannot find service \"none\"*" bh seccomp record -c "$config" none
 	fails "cannot write the profile: access $work/no: no such file or directory" bh seccomp record -c "$config" -o "$work/no/p" "$name"
 	fails "cannot write the profile: $work is not a regular file" bh seccomp record -c "$config" -o "$work" "$name"
