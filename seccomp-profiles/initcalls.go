@@ -7,9 +7,10 @@ package profiles
 func initCalls() []string {
 	return []string{
 		// Its own work: the start's FIFO is reopened through /proc, told of, and
-		// everything that the program does not get is closed.
+		// everything that the program does not get is closed. Without no_new_privs the
+		// filter comes earlier, and an exec then looks for its program under it.
 		"openat", "openat2", "fstat", "fstatfs", "statx", "readlinkat", "fcntl", "epoll_ctl", "read", "write", "getdents64",
-		"close", "close_range", "execve", "exit", "exit_group", "rt_sigreturn",
+		"close", "close_range", "faccessat", "faccessat2", "execve", "exit", "exit_group", "rt_sigreturn",
 		// Go's scheduler and memory.
 		"epoll_create1", "epoll_pwait", "eventfd2", "futex", "getpid", "gettid", "madvise", "mmap", "munmap", "nanosleep",
 		"rt_sigaction", "rt_sigprocmask", "sched_yield", "sigaltstack", "tgkill",

@@ -173,11 +173,10 @@ redis_load() {
 		for nnp in true false; do
 			write_config "{user: $user, no_new_privs: $nnp, capabilities: []}" <<<'executable: /bin/busybox'
 			bh seccomp record -c "$config" -o "$work/p.json" "$name" -- /bin/busybox sleep 0.1
-			deadly "$work/p.json"
 			for i in 1 2; do
 				rm -rf "$work/service"
 				"$BLACKHOLE" bundle -c "$config" "$name" "$work/service" -- /bin/busybox sleep 5
-				jq --slurpfile p "$work/deadly.json" '.linux.seccomp = $p[0]' "$work/service/config.json" >"$work/c" &&
+				jq --slurpfile p "$work/p.json" '.linux.seccomp = $p[0]' "$work/service/config.json" >"$work/c" &&
 					mv "$work/c" "$work/service/config.json"
 				bh run -d -b "$work/service" "$name" </dev/null
 				bh exec "$name" /bin/busybox sleep 0.1
@@ -196,6 +195,19 @@ redis_load() {
 	END
 	bh seccomp record -c "$config" -o "$work/p.json" --timeout 2s "$name"
 	grep -q '"mkdir"' "$work/p.json"
+}
+
+@test "a service that ends while its health checks go on is not held by them" {
+	local i
+	write_config '{}' <<-'END'
+		executable: /bin/busybox
+		args: [sleep, "1"]
+		health_check: {exec: [/bin/busybox, "true"], interval: 10ms}
+	END
+	for i in 1 2 3; do
+		timeout 60 "$BLACKHOLE" --root "$root" seccomp record -c "$config" -o "$work/p.json" "$name" 3>&-
+	done
+	nothing_left "$name"
 }
 
 @test "it ends by --timeout and by Ctrl-C, by the service's stop signal or else by SIGKILL" {
