@@ -19,6 +19,11 @@ func flagsFirst(app *cli.App, args []string) []string {
 	if command == nil || command.SkipFlagParsing || keepsOrder(command.Name) {
 		return args
 	}
+	if len(command.Subcommands) > 0 && at+1 < len(args) {
+		if sub := command.Command(args[at+1]); sub != nil {
+			command, at = sub, at+1
+		}
+	}
 	var flags, rest []string
 	words := args[at+1:]
 	for len(words) > 0 {

@@ -121,9 +121,9 @@ func noCommand(c *cli.Context) error {
 
 // usageError is a command line that cannot be read.
 func usageError(c *cli.Context, err error, _ bool) error {
-	name := "blackhole"
-	if c.Command != nil && c.Command.Name != "" && c.Command.Name != name {
-		name += " " + c.Command.Name
+	name := c.App.Name
+	if c.Command != nil && c.Command.HelpName != "" {
+		name = c.Command.HelpName // as one types it, with the command above it
 	}
 	return fmt.Errorf("%s: %w; see %s --help", name, err, name)
 }

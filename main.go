@@ -42,6 +42,7 @@ func commands() []*cli.Command {
 		logsCommand(),
 		alertsCommand(),
 		doctorCommand(),
+		seccompCommand(),
 		createCommand(),
 		startCommand(),
 		stateCommand(),
@@ -87,6 +88,9 @@ func newApp() *cli.App {
 	}
 	for _, c := range app.Commands {
 		c.OnUsageError = usageError
+		for _, sub := range c.Subcommands {
+			sub.OnUsageError = usageError
+		}
 	}
 	return app
 }

@@ -46,8 +46,14 @@ func manPages(app *cli.App) map[string]string {
 	m.options("GLOBAL OPTIONS", app.Flags)
 	m.section("COMMANDS")
 	for _, c := range visible(app) {
-		m.item(`\fB`+roff(app.Name+"-"+c.Name)+`\fR(8)`, c.Usage)
-		pages[app.Name+"-"+c.Name+".8"] = commandPage(app, c)
+		if len(c.Subcommands) == 0 {
+			m.item(`\fB`+roff(app.Name+"-"+c.Name)+`\fR(8)`, c.Usage)
+			pages[app.Name+"-"+c.Name+".8"] = commandPage(app, c.Name, c)
+		}
+		for _, sub := range c.Subcommands {
+			m.item(`\fB`+roff(app.Name+"-"+c.Name+"-"+sub.Name)+`\fR(8)`, sub.Usage)
+			pages[app.Name+"-"+c.Name+"-"+sub.Name+".8"] = commandPage(app, c.Name+" "+sub.Name, sub)
+		}
 	}
 	m.section("EXIT STATUS")
 	m.text("0, or 1 after an error, which is one line on standard error. run, exec and restore end with the program's own " +
@@ -58,10 +64,12 @@ func manPages(app *cli.App) map[string]string {
 	return pages
 }
 
-func commandPage(app *cli.App, c *cli.Command) string {
+// commandPage is the page of a command, or of one below another; words are its
+// name as one types it.
+func commandPage(app *cli.App, words string, c *cli.Command) string {
 	var m man
-	m.title(app.Name+"-"+c.Name, c.Usage)
-	m.synopsis(app.Name+" "+c.Name, strings.TrimSpace("[OPTIONS] "+c.ArgsUsage))
+	m.title(app.Name+"-"+strings.ReplaceAll(words, " ", "-"), c.Usage)
+	m.synopsis(app.Name+" "+words, strings.TrimSpace("[OPTIONS] "+c.ArgsUsage))
 	if c.Description != "" {
 		m.section("DESCRIPTION")
 		m.text(c.Description)

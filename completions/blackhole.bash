@@ -34,6 +34,14 @@ _blackhole() {
 	esac
 	if [[ -n $command && $cur != -* ]]; then
 		case $command in
+		seccomp)
+			if [[ $prev == seccomp ]]; then
+				mapfile -t COMPREPLY < <(compgen -W "record" -- "$cur")
+				return
+			fi
+			compopt -o filenames 2>/dev/null
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			;;
 		start | state | kill | delete | exec | ps | pause | resume | update | events | checkpoint)
 			mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" "${root[@]}" list -q 2>/dev/null)" -- "$cur")
 			;;

@@ -20,6 +20,8 @@ function __blackhole_words
 		blackhole $command - --generate-bash-completion 2>/dev/null
 	else if test -z "$command"
 		blackhole --generate-bash-completion 2>/dev/null
+	else if test "$command" = seccomp; and test (count (commandline -opc)) -le 2
+		echo record
 	else if contains -- $command start state kill delete exec ps pause resume update events checkpoint
 		blackhole list -q 2>/dev/null
 	else

@@ -156,6 +156,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		err = container.Start(process)
 	}
 	if err != nil {
+		reapStrays()
 		return nil, err
 	}
 	if low := config.Cgroups.Resources; low.MemoryReservation > 0 || low.Unified[lowFile] != "" {

@@ -127,6 +127,7 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 	}
 	fg.ready()
 	if err := c.Run(process); err != nil {
+		reapStrays()
 		return nil, err
 	}
 	p := &Process{p: process}

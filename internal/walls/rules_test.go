@@ -35,13 +35,22 @@ func walls() []wall {
 	return []wall{
 		{
 			folder: ".",
-			ours:   []string{"supervisor", "plan", "audit", "doctor", "spec", "bundle", "runtime", "hooks", "internal"},
+			ours: []string{
+				"supervisor", "plan", "audit", "doctor", "recording", "spec", "bundle", "runtime", "hooks",
+				"seccomp-profiles", "internal",
+			},
 			others: []string{cli, logrus, specsGo, xsys, "github.com/docker/go-units"},
 		},
 		{
 			folder: "supervisor",
 			ours:   []string{"supervisor", "spec", "bundle", "runtime", "internal"},
 			others: []string{logrus, specsGo, xsys},
+		},
+		{
+			// Runs a service once to learn its system calls.
+			folder: "recording",
+			ours:   []string{"runtime", "bundle", "seccomp-profiles", "internal"},
+			others: []string{specsGo, xsys},
 		},
 		{
 			folder: "runtime",
@@ -90,7 +99,7 @@ func walls() []wall {
 		},
 		{
 			folder: "seccomp-profiles",
-			ours:   []string{"internal"},
+			ours:   []string{"seccomp-profiles", "internal"},
 			others: []string{libseccomp, specsGo, xsys},
 		},
 		{

@@ -19,6 +19,8 @@ completed() {
 @test "bash completes commands, flags and files" {
 	run -0 completed blackhole cre
 	[[ $output == create ]]
+	run -0 completed blackhole seccomp re
+	[[ $output == record ]]
 	run -0 completed blackhole --root "$root" --debug chec
 	[[ $output == checkpoint ]]
 	run -0 completed blackhole exec --add
@@ -63,7 +65,7 @@ completed() {
 
 @test "the manual pages are written, one a command" {
 	"$BLACKHOLE" man "$work/man"
-	[[ -s $work/man/blackhole.8 && -s $work/man/blackhole-exec.8 && ! -e $work/man/blackhole-man.8 ]]
+	[[ -s $work/man/blackhole.8 && -s $work/man/blackhole-seccomp-record.8 && -s $work/man/blackhole-exec.8 && ! -e $work/man/blackhole-man.8 ]]
 	grep -q additional "$work/man/blackhole-exec.8"
 	touch "$work/file"
 	fails "cannot write the manual pages: *$work/file: not a directory" "$BLACKHOLE" man "$work/file"
