@@ -37,6 +37,7 @@ func commands() []*cli.Command {
 		downCommand(),
 		restartCommand(),
 		statusCommand(),
+		topCommand(),
 		logsCommand(),
 		alertsCommand(),
 		createCommand(),

@@ -16,6 +16,7 @@ const (
 	logrus       = "github.com/sirupsen/logrus"
 	moby         = "github.com/moby/sys"
 	xsys         = "golang.org/x/sys"
+	tcell        = "github.com/gdamore/tcell/v2"
 	anything     = "*"
 )
 
@@ -35,7 +36,7 @@ func walls() []wall {
 	return []wall{
 		{
 			folder: ".",
-			ours:   []string{"supervisor", "spec", "bundle", "runtime", "hooks", "internal"},
+			ours:   []string{"supervisor", "spec", "bundle", "runtime", "hooks", "top", "internal"},
 			others: []string{cli, logrus, specsGo, xsys, "github.com/docker/go-units"},
 		},
 		{
@@ -60,6 +61,26 @@ func walls() []wall {
 			// What spec writes into a bundle and the hooks read from it: no netlink.
 			folder: "hooks/params",
 			ours:   []string{"internal"},
+		},
+		{
+			// What a live view shows: rates, rows, columns. It reads nothing.
+			folder: "top",
+			ours:   []string{"runtime/stats"},
+		},
+		{
+			folder: "top/collect",
+			ours:   []string{"top", "supervisor", "runtime", "hooks", "internal"},
+		},
+		{
+			// Alone imports the terminal's library, and only blackhole-top imports it.
+			folder: "top/screen",
+			ours:   []string{"top"},
+			others: []string{tcell, xsys},
+		},
+		{
+			folder: "cmd/blackhole-top",
+			ours:   []string{"top", "supervisor", "runtime"},
+			others: []string{xsys},
 		},
 		{
 			folder: "bundle",
