@@ -124,7 +124,7 @@ func topBatch(c *cli.Context, o topOptions) error {
 				return err
 			}
 		}
-		if o.iterations > 0 && n == o.iterations || !sleep(ctx, wait-time.Since(begun)) {
+		if o.iterations > 0 && n == o.iterations || !sleep(ctx, top.Pause(wait, time.Since(begun))) {
 			return nil
 		}
 	}

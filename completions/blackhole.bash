@@ -34,7 +34,7 @@ _blackhole() {
 	esac
 	if [[ -n $command && $cur != -* ]]; then
 		case $command in
-		start | state | kill | delete | exec | ps | pause | resume | update | events | checkpoint)
+		start | state | kill | delete | exec | ps | pause | resume | update | events | checkpoint | top)
 			mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" "${root[@]}" list -q 2>/dev/null)" -- "$cur")
 			;;
 		*)

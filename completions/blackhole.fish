@@ -20,7 +20,7 @@ function __blackhole_words
 		blackhole $command - --generate-bash-completion 2>/dev/null
 	else if test -z "$command"
 		blackhole --generate-bash-completion 2>/dev/null
-	else if contains -- $command start state kill delete exec ps pause resume update events checkpoint
+	else if contains -- $command start state kill delete exec ps pause resume update events checkpoint top
 		blackhole list -q 2>/dev/null
 	else
 		__fish_complete_path (commandline -ct)

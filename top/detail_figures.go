@@ -69,7 +69,7 @@ func (p *page) limits(more *More) {
 	if more != nil && len(more.Limits) > 0 {
 		p.heading("OTHER LIMITS")
 		for _, s := range more.Limits {
-			p.line(Span{"  " + Fit(s.Name, 18, true), Dim}, Span{Cut(s.Value, max(p.width-20, 10)), Plain})
+			p.line(Span{"  " + Fit(s.Name, 22, true), Dim}, Span{Cut(s.Value, max(p.width-24, 10)), Plain})
 		}
 	}
 }

@@ -33,6 +33,13 @@ type DeviceRates struct {
 // below, one tick of a counter looks like a storm.
 const leastSpan = 50 * time.Millisecond
 
+// Pause is how long to wait after a sample that took so long, with a delay from
+// one sample to the next. On a host in trouble, where samples take long, the rest
+// of the time is not all spent on them.
+func Pause(delay, took time.Duration) time.Duration {
+	return max(delay-took, delay/4, 2*leastSpan)
+}
+
 // ratesBetween compares two samples; two of different lives have no rates.
 func ratesBetween(before, now *Container) Rates {
 	var r Rates

@@ -335,6 +335,29 @@ func TestForgets(t *testing.T) {
 	}
 }
 
+// Samples that take long do not follow each other at once, nor so soon that there
+// are no rates.
+func TestPause(t *testing.T) {
+	for _, c := range [][3]time.Duration{
+		{2 * time.Second, 100 * time.Millisecond, 1900 * time.Millisecond}, {2 * time.Second, time.Minute, 500 * time.Millisecond},
+		{leastSpan, time.Second, 2 * leastSpan},
+	} {
+		if got := Pause(c[0], c[1]); got != c[2] {
+			t.Errorf("%v after %v: %v, want %v", c[0], c[1], got, c[2])
+		}
+	}
+}
+
+func TestPartOf(t *testing.T) {
+	for _, c := range []struct{ n, limit, want *float64 }{
+		{ref(1.0), ref(4.0), ref(0.25)}, {ref(1.0), ref(0.0), ref(1.0)}, {ref(1.0), nil, nil}, {nil, ref(1.0), nil},
+	} {
+		if got := partOf(c.n, c.limit); (got == nil) != (c.want == nil) || got != nil && *got != *c.want {
+			t.Errorf("%v of %v: %v", c.n, c.limit, got)
+		}
+	}
+}
+
 func TestFormats(t *testing.T) {
 	for in, want := range map[float64]string{
 		0: "0B", 1023: "1023B", 1024: "1.00K", 10240: "10.0K", 102400: "100K", 1023 << 10: "1023K", 1<<20 - 1: "1.00M",

@@ -194,7 +194,8 @@ func (v *view) put(y int, l top.Line, selected bool) {
 	if over && width > 0 {
 		v.s.SetContent(width-1, y, '…', nil, tcell.StyleDefault)
 	}
-	for ; selected && x < width; x++ {
+	head := len(l) > 0 && (l[0].Mark == top.Head || l[0].Mark == top.HeadSort)
+	for ; (selected || head) && x < width; x++ { // a bar goes all the way
 		v.s.SetContent(x, y, ' ', nil, tcell.StyleDefault.Reverse(true))
 	}
 }

@@ -132,9 +132,9 @@ const quick = 500 * time.Millisecond
 
 func (v *view) delay(took time.Duration) time.Duration {
 	if v.taken == 1 {
-		return min(v.o.Delay, quick)
+		return top.Pause(min(v.o.Delay, quick), took)
 	}
-	return max(v.o.Delay-took, 0)
+	return top.Pause(v.o.Delay, took)
 }
 
 // take puts a sample into the view.

@@ -195,6 +195,23 @@ func TestKeys(t *testing.T) {
 	b.has("SOFT")
 }
 
+// Until the user chooses a row, the selection is the first one, whichever that is.
+func TestSelection(t *testing.T) {
+	b := open(t, 80, 12)
+	b.has("gamma ")
+	b.keys("c")
+	b.sees("by CPU", before("gamma ", "alpha "))
+	b.keys(tcell.KeyEnter)
+	b.has("gamma  running")
+	b.keys(tcell.KeyEscape, tcell.KeyDown)
+	b.keys("s")
+	b.sees("by name", before("alpha ", "gamma "))
+	b.keys("s")
+	b.sees("by name, round", before("gamma ", "alpha "))
+	b.keys(tcell.KeyEnter)
+	b.has("beta  running") // it moved with its row
+}
+
 func TestDetailFollowsAndSurvives(t *testing.T) {
 	b := open(t, 80, 40)
 	b.has("gamma ")
