@@ -183,13 +183,15 @@ func (v *view) put(y int, l top.Line, selected bool) {
 	if y >= height {
 		return
 	}
-	x, over := 0, l.Width() > width
+	x, over := 0, false
 	for _, span := range l {
 		style := v.styles[span.Mark]
 		if selected {
 			style = style.Reverse(true)
 		}
-		x = v.text(x, y, span.Text, style, width)
+		var cut bool
+		x, cut = v.text(x, y, span.Text, style, width)
+		over = over || cut
 	}
 	if over && width > 0 {
 		v.s.SetContent(width-1, y, '…', nil, tcell.StyleDefault)
@@ -200,14 +202,16 @@ func (v *view) put(y int, l top.Line, selected bool) {
 	}
 }
 
-// text draws as far as the width goes, and returns where it ended.
-func (v *view) text(x, y int, s string, style tcell.Style, width int) int {
-	for _, r := range s {
-		if x >= width {
+// text draws as far as the width goes, and returns where it ended and whether
+// something is left. Characters of two cells, which a log may have, count twice.
+func (v *view) text(x, y int, s string, style tcell.Style, width int) (end int, cut bool) {
+	for s != "" && x < width {
+		rest, cells := v.s.Put(x, y, s, style)
+		if len(rest) >= len(s) {
 			break
 		}
-		v.s.SetContent(x, y, r, nil, style)
-		x++
+		s = rest
+		x += cells
 	}
-	return x
+	return min(x, width), s != "" || x > width
 }

@@ -84,7 +84,7 @@ func (s *source) Sample() (*top.Sample, error) {
 }
 
 func (s *source) More(name string) *top.More {
-	return &top.More{Log: []string{"a line of " + name}}
+	return &top.More{Log: []string{"a line of " + name, strings.Repeat("日本", 30), strings.Repeat("é", 10)}}
 }
 
 // bench is a view on a terminal in memory.
@@ -218,6 +218,15 @@ func TestDetailFollowsAndSurvives(t *testing.T) {
 	b.keys(tcell.KeyDown, tcell.KeyEnter)
 	b.has("beta  running")
 	b.has("a line of beta")
+	// A line of characters of two cells ends at the edge, with a sign; the next is whole.
+	b.sees("wide characters", func(frame string) bool {
+		for line := range strings.SplitSeq(frame, "\n") {
+			if strings.Contains(line, "日 本") {
+				return strings.HasSuffix(line, "…") && strings.Contains(frame, "éééééééééé ")
+			}
+		}
+		return false
+	})
 	b.source.set(func() { b.source.gone = "beta" })
 	b.has("gone since")
 	b.keys(tcell.KeyEscape)
