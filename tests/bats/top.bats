@@ -187,11 +187,15 @@ restored() {
 # view_pid: the live view's process, which has this test's state folder.
 view_pid() { pgrep -f -- "^$BLACKHOLE-top --root $root "; }
 
+no_view() { ! view_pid; }
+
 @test "top gives the terminal back: q, Ctrl-C, signals, Ctrl-Z and fg" {
 	mkdir -p "$root"
 	top_on 80 10
 	shows "*nothing runs here*"
 	[[ $(terminal display-message -p '#{alternate_on}') == 1 ]]
+	keys C-z '?' # without a shell to bring it back it goes on
+	shows "*KEYS*"
 	keys q
 	restored 0
 	top_on 80 10
@@ -227,8 +231,17 @@ view_pid() { pgrep -f -- "^$BLACKHOLE-top --root $root "; }
 		keys "clear" Enter
 		hides "*nothing*"
 	done
-	# kill -9 cannot be caught; that it leaves no process behind can be seen.
-	run ! view_pid
+	# A terminal that goes away, while it is shown or stopped, takes it along.
+	for stop in true "keys C-z"; do
+		keys "$BLACKHOLE --root $root top" Enter
+		shows "*nothing runs here*"
+		eval "$stop"
+		[[ $stop == true ]] || shows "*Stopped*"
+		terminal kill-server
+		wait_until no_view
+		terminal new-session -d -x 80 -y 10 "env PS1='ready> ' bash --norc -i"
+		shows "*ready>*"
+	done
 }
 
 @test "top has colours, and none with NO_COLOR; ASCII where there is no more" {

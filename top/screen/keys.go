@@ -26,8 +26,9 @@ func (v *view) handle(e tcell.Event, s *signals) effect {
 			v.done = true
 			return nothing
 		case e.Key() == tcell.KeyCtrlZ:
-			// It fails where there is no terminal any more; then so does what follows.
-			_ = v.suspend(s)
+			if v.lost = v.suspend(s); v.lost != nil {
+				v.done = true
+			}
 			return nothing
 		case e.Key() == tcell.KeyCtrlL:
 			v.s.Sync()

@@ -88,6 +88,7 @@ type view struct {
 	page     string // whose detail it is
 	line     int    // the first line of it to be seen
 	done     bool
+	lost     error // the terminal is, and must not be drawn on
 }
 
 // loop takes what happens, one thing at a time, and draws after each.
@@ -124,7 +125,7 @@ func (v *view) loop() error {
 			}
 		}
 	}
-	return nil
+	return v.lost
 }
 
 // quick is how soon the second sample follows the first, which has no rates yet.

@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"fmt"
 	"os"
 	"os/signal"
 
@@ -43,8 +44,12 @@ func (v *view) signal(sig os.Signal, s *signals) error {
 }
 
 // suspend gives the terminal back, stops this process as the shell's job
-// control does, and takes the terminal again when it goes on.
+// control does, and takes the terminal again when it goes on. Where nobody could
+// let it go on, nothing happens.
 func (v *view) suspend(s *signals) error {
+	if orphaned() {
+		return nil
+	}
 	if err := v.s.Suspend(); err != nil {
 		return err
 	}
@@ -63,7 +68,7 @@ func (v *view) resume() error {
 		return err
 	}
 	if err := v.s.Resume(); err != nil {
-		return err
+		return fmt.Errorf("cannot take the terminal again: %w", err)
 	}
 	v.s.Sync()
 	return nil
