@@ -15,7 +15,7 @@ BATS      ?= tests/bats tests/bats/effects
 GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats violations-v2.bats)
 
 TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools curl dmsetup gcc libc6-dev \
-	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs python3 strace prometheus
+	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs python3 strace prometheus tmux
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench install clean
@@ -23,9 +23,10 @@ TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-build: ## the static binary, build/blackhole
+build: ## the static binary, build/blackhole, and build/blackhole-top beside it
 	@tests/need gcc libc6-dev pkg-config libseccomp-dev
 	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(BLACKHOLE) .
+	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(BLACKHOLE)-top ./cmd/blackhole-top
 
 run: build ## start the two services of examples/blackhole.yaml, ask, provoke an alert, remove
 	@tests/need nginx redis-server redis-tools curl jq iproute2
@@ -74,6 +75,7 @@ bench: build ## times beside runc and crun, in one run
 
 install: build ## into PREFIX (/usr/local), below DESTDIR if set
 	install -D -m 755 $(BLACKHOLE) $(DESTDIR)$(PREFIX)/bin/blackhole
+	install -D -m 755 $(BLACKHOLE)-top $(DESTDIR)$(PREFIX)/libexec/blackhole/blackhole-top
 	install -D -m 644 examples/blackhole.yaml $(DESTDIR)$(PREFIX)/share/doc/blackhole/blackhole.yaml
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/blackhole docs/supervisor.md docs/control-socket.md docs/metrics.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/blackhole/prometheus docs/prometheus/rules.yml

@@ -20,6 +20,7 @@ import (
 	"blackhole/spec"
 	"blackhole/spec/host"
 	"blackhole/supervisor"
+	"blackhole/top/collect"
 )
 
 // gatherer collects the facts of services for doctor, from their supervisor if
@@ -171,7 +172,7 @@ func (g *gatherer) container(name string) (supervisor.ServiceStatus, error) {
 // there is one diagnosis less.
 func addNetwork(s *supervisor.ServiceStatus) {
 	if s.Stats != nil && s.Stats.Network == nil {
-		s.Stats.Network, _ = networkStats(s.Name)
+		s.Stats.Network, _ = collect.Network(s.Name)
 	}
 }
 

@@ -39,6 +39,7 @@ func commands() []*cli.Command {
 		downCommand(),
 		restartCommand(),
 		statusCommand(),
+		topCommand(),
 		logsCommand(),
 		alertsCommand(),
 		doctorCommand(),

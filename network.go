@@ -6,7 +6,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"blackhole/hooks"
-	"blackhole/runtime/stats"
 	"blackhole/spec"
 )
 
@@ -68,43 +67,4 @@ func amount(c *cli.Context, flag string, to *uint64) error {
 		return fmt.Errorf("--%s: %w", flag, err)
 	}
 	return nil
-}
-
-// networkStats is the part of a container's statistics that its end of the host
-// knows; nil when it has no network of its own.
-func networkStats(id string) (*stats.Network, error) {
-	s, err := new(hooks.Network).Stats(id)
-	if s == nil || err != nil {
-		return nil, err
-	}
-	return statsNetwork(s), nil
-}
-
-// networkMeter reads the same for many containers at a time, again and again.
-func networkMeter() func(ids []string) (map[string]*stats.Network, error) {
-	meter := new(hooks.Network).Meter()
-	return func(ids []string) (map[string]*stats.Network, error) {
-		all, err := meter.Read(ids)
-		out := make(map[string]*stats.Network, len(all))
-		for id, s := range all {
-			out[id] = statsNetwork(s)
-		}
-		return out, err
-	}
-}
-
-func statsNetwork(s *hooks.Stats) *stats.Network {
-	n := &stats.Network{
-		RxBytes: s.RxBytes, TxBytes: s.TxBytes, RxPackets: s.RxPackets, TxPackets: s.TxPackets,
-		RxDropped: s.RxDropped, TxDropped: s.TxDropped,
-	}
-	for from, to := range map[*hooks.ShapingStats]**stats.Shaping{s.Ingress: &n.Ingress, s.Egress: &n.Egress} {
-		if from != nil {
-			*to = &stats.Shaping{
-				Rate: from.Rate, Bytes: from.Bytes, Dropped: uint64(from.Dropped), Overlimits: uint64(from.Overlimits),
-				BacklogBytes: uint64(from.BacklogBytes), BacklogPackets: uint64(from.BacklogPackets),
-			}
-		}
-	}
-	return n
 }

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 
 	"github.com/urfave/cli/v2"
+
+	"blackhole/top/collect"
 )
 
 func stateCommand() *cli.Command {
@@ -21,7 +23,7 @@ func stateCommand() *cli.Command {
 				return err
 			}
 			if state.Stats != nil {
-				if state.Stats.Network, err = networkStats(state.ID); err != nil {
+				if state.Stats.Network, err = collect.Network(state.ID); err != nil {
 					return err
 				}
 			}

@@ -5,24 +5,31 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/urfave/cli/v2"
+	"golang.org/x/sys/unix"
 
 	"blackhole/supervisor"
+	"blackhole/top"
+	"blackhole/top/collect"
 )
 
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "status",
 		Category:  serviceCommands,
-		Usage:     "show the state of the services",
+		Usage:     "show the state of the services and what they use",
 		ArgsUsage: "[SERVICE…]",
 		Description: "With what is wrong: alerts, and the last lines of a service that failed. Without a\n" +
-			"supervisor it shows what runs all the same. Exits with 3 if a service is not up, as\n" +
+			"supervisor it shows what runs all the same, and of the state folder's other containers\n" +
+			"the same figures. They are of now or in all; top shows them by the second. On a terminal\n" +
+			"the columns are those that there is room for. Exits with 3 if a service is not up, as\n" +
 			"systemctl does.",
 		Flags: []cli.Flag{formatFlag("text", "json")},
 		Action: func(c *cli.Context) error {
@@ -30,25 +37,21 @@ func statusCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			p := paths(c)
-			reply, err := p.Ask(supervisor.Request{Method: "status", Services: c.Args().Slice()})
-			if errors.Is(err, supervisor.ErrNone) {
-				reply, err = p.Unsupervised(newRuntime(c), c.Args().Slice())
-			}
+			s, err := readStatus(c, c.Args().Slice())
 			if err != nil {
 				return err
 			}
 			if format == "json" {
 				e := json.NewEncoder(c.App.Writer)
 				e.SetIndent("", "  ")
-				err = e.Encode(reply)
+				err = e.Encode(s)
 			} else {
-				if reply.Pid == 0 {
+				if s.Pid == 0 {
 					fmt.Fprintln(c.App.ErrWriter, "no supervisor runs; what it left:")
 				}
-				err = printStatus(c.App.Writer, reply.Services)
+				err = printStatus(c.App.Writer, slices.Concat(s.Services, s.Containers))
 			}
-			if err == nil && (notUp(reply.Services) != nil || len(reply.Services) == 0) {
+			if err == nil && !s.allUp(c.NArg() > 0) {
 				err = exitStatus(3)
 			}
 			return err
@@ -56,19 +59,100 @@ func statusCommand() *cli.Command {
 	}
 }
 
+// statusReply is the supervisor's reply, and beside it the containers that are
+// no services.
+type statusReply struct {
+	*supervisor.Reply
+	Containers []supervisor.ServiceStatus `json:"containers,omitempty"`
+}
+
+// allUp: containers count where they were asked for by name.
+func (s *statusReply) allUp(named bool) bool {
+	if !named {
+		return len(s.Services) > 0 && notUp(s.Services) == nil
+	}
+	return notUp(slices.Concat(s.Services, s.Containers)) == nil
+}
+
+// readStatus asks the supervisor, or reads what the last one left, and adds what
+// only this side knows.
+func readStatus(c *cli.Context, names []string) (*statusReply, error) {
+	ask := func(names ...string) (*supervisor.Reply, error) {
+		reply, err := paths(c).Ask(supervisor.Request{Method: "status", Services: names})
+		if errors.Is(err, supervisor.ErrNone) {
+			return paths(c).Unsupervised(newRuntime(c), names)
+		}
+		return reply, err
+	}
+	reply, err := ask()
+	if err != nil {
+		return nil, err
+	}
+	s := &statusReply{Reply: reply}
+	if s.Containers, err = otherContainers(c, reply); err != nil {
+		return nil, err
+	}
+	if len(names) > 0 {
+		unwanted := func(one supervisor.ServiceStatus) bool { return !slices.Contains(names, one.Name) }
+		s.Services = slices.DeleteFunc(s.Services, unwanted)
+		s.Containers = slices.DeleteFunc(s.Containers, unwanted)
+		for _, name := range names {
+			if !slices.ContainsFunc(slices.Concat(s.Services, s.Containers), func(one supervisor.ServiceStatus) bool { return one.Name == name }) {
+				if _, err := ask(name); err != nil { // it says why there is none
+					return nil, err
+				}
+			}
+		}
+	}
+	for _, services := range [][]supervisor.ServiceStatus{s.Services, s.Containers} {
+		for i := range services {
+			if one := &services[i]; one.Stats != nil {
+				// Of one that ends meanwhile nothing.
+				one.Stats.Network, _ = collect.Network(one.Name)
+			}
+		}
+	}
+	return s, nil
+}
+
+// otherContainers are those of the state folder that are none of the services.
+func otherContainers(c *cli.Context, reply *supervisor.Reply) ([]supervisor.ServiceStatus, error) {
+	rt := newRuntime(c)
+	states, err := rt.List()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var others []supervisor.ServiceStatus
+	for _, state := range states {
+		if slices.ContainsFunc(reply.Services, func(s supervisor.ServiceStatus) bool { return s.Name == state.ID }) {
+			continue
+		}
+		one := supervisor.ServiceStatus{Name: state.ID, State: supervisor.State(state.Status), Since: state.Created, Pid: state.Pid}
+		if state.Pid != 0 {
+			now, err := rt.State(state.ID)
+			if err != nil {
+				if _, gone := os.Stat(filepath.Join(rt.Root, state.ID)); gone == nil { // else deleted meanwhile
+					rt.Warn(err)
+				}
+				continue
+			}
+			one.State, one.Pid, one.Stats = supervisor.State(now.Status), now.Pid, now.Stats
+		}
+		others = append(others, one)
+	}
+	return others, nil
+}
+
 // printStatus writes a table, and below it what is wrong.
 func printStatus(w io.Writer, services []supervisor.ServiceStatus) error {
-	t := tabwriter.NewWriter(w, 8, 1, 3, ' ', 0)
-	fmt.Fprint(t, "SERVICE\tSTATE\tPID\tSINCE\tRESTARTS\tCPU\tMEMORY\tPIDS\tREASON\n")
-	for _, s := range services {
-		pid := "-"
-		if s.Pid != 0 {
-			pid = fmt.Sprint(s.Pid)
+	t := top.Totals(collect.Services(services), widthOf(w))
+	for _, line := range append([]top.Line{t.Head}, t.Rows...) {
+		if _, err := fmt.Fprintln(w, line); err != nil {
+			return err
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", s.Name, s.State, pid, ago(s.Since), s.Restarts, used(&s), s.Reason)
 	}
-	if err := t.Flush(); err != nil {
-		return err
+	if t.Shown < t.All {
+		fmt.Fprintf(w, "%d of %d columns\n", t.Shown, t.All)
 	}
 	for _, s := range services {
 		for _, a := range s.Alerts {
@@ -87,47 +171,18 @@ func printStatus(w io.Writer, services []supervisor.ServiceStatus) error {
 	return nil
 }
 
-// used is the columns of what a service uses: processor time in all, memory and
-// processes now.
-func used(s *supervisor.ServiceStatus) string {
-	cols := []string{"-", "-", "-"}
-	if st := s.Stats; st != nil {
-		if st.CPU != nil && st.CPU.UsageNS != nil {
-			cols[0] = time.Duration(*st.CPU.UsageNS).Round(time.Millisecond).String()
-		}
-		if st.Memory != nil && st.Memory.Current != nil {
-			cols[1] = fmt.Sprintf("%.1fM", float64(*st.Memory.Current)/(1<<20))
-		}
-		if st.Pids != nil && st.Pids.Current != nil {
-			cols[2] = fmt.Sprint(*st.Pids.Current)
-		}
+// widthOf is a terminal's width in characters, 0 for what is none.
+func widthOf(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
 	}
-	return strings.Join(cols, "\t")
-}
-
-func ago(t time.Time) string {
-	if t.IsZero() {
-		return "-"
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return 0
 	}
-	d := time.Since(t)
-	switch {
-	case d < time.Minute:
-		return d.Truncate(time.Second).String()
-	case d < 48*time.Hour:
-		return d.Truncate(time.Minute).String()[:len(d.Truncate(time.Minute).String())-2]
-	}
-	return fmt.Sprintf("%dd", int(d.Hours()/24))
+	return int(size.Col)
 }
 
 // printable keeps what a service wrote from steering the terminal.
-func printable(line string) string {
-	if !slices.ContainsFunc([]byte(line), func(c byte) bool { return c < ' ' && c != '\t' || c == 0x7f }) {
-		return line
-	}
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f {
-			return '.'
-		}
-		return r
-	}, line)
-}
+func printable(line string) string { return collect.Printable(line) }

@@ -20,6 +20,7 @@ import (
 	"blackhole/spec"
 	"blackhole/spec/host"
 	"blackhole/supervisor"
+	"blackhole/top/collect"
 )
 
 func upCommand() *cli.Command {
@@ -75,7 +76,7 @@ func up(c *cli.Context, report *report) error {
 		Metrics:  c.String("metrics"),
 		Version:  version,
 		Commit:   commit,
-		Network:  networkMeter(),
+		Network:  collect.Meter(),
 		Settled: func() {
 			report.end(nil)
 			notifyReady()

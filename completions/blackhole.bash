@@ -42,7 +42,7 @@ _blackhole() {
 			compopt -o filenames 2>/dev/null
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 			;;
-		start | state | kill | delete | exec | ps | pause | resume | update | events | checkpoint)
+		start | state | kill | delete | exec | ps | pause | resume | update | events | checkpoint | top)
 			mapfile -t COMPREPLY < <(compgen -W "$("${COMP_WORDS[0]}" "${root[@]}" list -q 2>/dev/null)" -- "$cur")
 			;;
 		*)

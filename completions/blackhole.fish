@@ -22,7 +22,7 @@ function __blackhole_words
 		blackhole --generate-bash-completion 2>/dev/null
 	else if test "$command" = seccomp; and test (count (commandline -opc)) -le 2
 		echo record
-	else if contains -- $command start state kill delete exec ps pause resume update events checkpoint
+	else if contains -- $command start state kill delete exec ps pause resume update events checkpoint top
 		blackhole list -q 2>/dev/null
 	else
 		__fish_complete_path (commandline -ct)

@@ -126,6 +126,9 @@ func (s *Supervisor) handle(ctx context.Context, line []byte) Reply {
 	}
 	switch r.Method {
 	case "status":
+		if r.Brief {
+			return s.brief(names)
+		}
 		return s.status(names)
 	case "stop":
 		return s.stopServices(ctx, names)
@@ -155,6 +158,19 @@ func (s *Supervisor) known(names []string) (known []string, err error) {
 		}
 	})
 	return known, err
+}
+
+// brief is status without what has to be read.
+func (s *Supervisor) brief(names []string) Reply {
+	r := Reply{Pid: os.Getpid(), Services: []ServiceStatus{}}
+	s.call(func() {
+		for _, name := range names {
+			if sv := s.services[name]; sv != nil {
+				r.Services = append(r.Services, s.statusOf(sv))
+			}
+		}
+	})
+	return r
 }
 
 func (s *Supervisor) status(names []string) Reply {

@@ -231,6 +231,12 @@ func (t *tail) lines(from io.Reader, emit func(service, line string) error) (rea
 	}
 }
 
+// LastLines are the last lines that a service wrote, of its last 16 KiB; it fails
+// with fs.ErrNotExist for one that has no log.
+func (p Paths) LastLines(service string, n int) ([]string, error) {
+	return lastLines(p.log(service), n)
+}
+
 // lastLines are the last lines of a log.
 func lastLines(path string, n int) ([]string, error) {
 	f, err := os.Open(path)

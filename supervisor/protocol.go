@@ -17,6 +17,8 @@ type Request struct {
 	Method string `json:"method"`
 	// Services are those meant; none is all.
 	Services []string `json:"services,omitempty"`
+	// Brief asks status to leave out stats and output, which cost most of it.
+	Brief bool `json:"brief,omitempty"`
 }
 
 // Reply is the one line that comes back, when all is done.

@@ -16,6 +16,7 @@ const (
 	logrus       = "github.com/sirupsen/logrus"
 	moby         = "github.com/moby/sys"
 	xsys         = "golang.org/x/sys"
+	tcell        = "github.com/gdamore/tcell/v2"
 	anything     = "*"
 )
 
@@ -36,7 +37,7 @@ func walls() []wall {
 		{
 			folder: ".",
 			ours: []string{
-				"supervisor", "plan", "audit", "doctor", "recording", "spec", "bundle", "runtime", "hooks",
+				"supervisor", "plan", "audit", "doctor", "recording", "top", "spec", "bundle", "runtime", "hooks",
 				"seccomp-profiles", "internal",
 			},
 			others: []string{cli, logrus, specsGo, xsys, "github.com/docker/go-units"},
@@ -69,6 +70,26 @@ func walls() []wall {
 			// What spec writes into a bundle and the hooks read from it: no netlink.
 			folder: "hooks/params",
 			ours:   []string{"internal"},
+		},
+		{
+			// What a live view shows: rates, rows, columns. It reads nothing.
+			folder: "top",
+			ours:   []string{"runtime/stats"},
+		},
+		{
+			folder: "top/collect",
+			ours:   []string{"top", "supervisor", "runtime", "hooks", "internal"},
+		},
+		{
+			// Alone imports the terminal's library, and only blackhole-top imports it.
+			folder: "top/screen",
+			ours:   []string{"top"},
+			others: []string{tcell, xsys},
+		},
+		{
+			folder: "cmd/blackhole-top",
+			ours:   []string{"top", "supervisor", "runtime"},
+			others: []string{xsys},
 		},
 		{
 			folder: "bundle",

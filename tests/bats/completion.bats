@@ -47,6 +47,10 @@ completed() {
 	bh create -b "$bundle" "$id"
 	run -0 completed blackhole --root "$root" start t
 	[[ $output == "$id" ]]
+	run -0 completed blackhole --root "$root" top t
+	[[ $output == "$id" ]]
+	run -0 completed blackhole top --it
+	[[ $output == --iterations ]]
 	run -0 completed blackhole --root "$work/none" start t
 	[[ -z $output ]]
 }

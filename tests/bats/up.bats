@@ -251,6 +251,8 @@ teardown() { up_teardown; }
 	[[ $(stat -c %a "$socket") == 600 ]]
 	ask() { perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die; print $s $ARGV[1]; $s->flush; print scalar <$s>' "$socket" "$1"; }
 	[[ $(ask '{"version":1,"method":"status"}'$'\n' | jq -r '.services[0].state') == running ]]
+	[[ $(ask '{"version":1,"method":"status","brief":true}'$'\n' | jq -c '.services[0] | [.state, has("stats")]') == '["running",false]' ]]
+	[[ $(ask '{"version":1,"method":"status"}'$'\n' | jq -c '.services[0] | has("stats")') == true ]]
 	[[ $(ask 'nonsense'$'\n' | jq -r .error) == "cannot read the request"* ]]
 	[[ $(ask '{"version":99,"method":"status"}'$'\n' | jq -r .error) == "cannot speak protocol version 99"* ]]
 	[[ $(ask '{"version":1,"method":"explode"}'$'\n' | jq -r .error) == 'cannot do "explode"'* ]]
