@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -45,15 +46,10 @@ func manPages(app *cli.App) map[string]string {
 	m.text(app.Description)
 	m.options("GLOBAL OPTIONS", app.Flags)
 	m.section("COMMANDS")
-	for _, c := range visible(app) {
-		if len(c.Subcommands) == 0 {
-			m.item(`\fB`+roff(app.Name+"-"+c.Name)+`\fR(8)`, c.Usage)
-			pages[app.Name+"-"+c.Name+".8"] = commandPage(app, c.Name, c)
-		}
-		for _, sub := range c.Subcommands {
-			m.item(`\fB`+roff(app.Name+"-"+c.Name+"-"+sub.Name)+`\fR(8)`, sub.Usage)
-			pages[app.Name+"-"+c.Name+"-"+sub.Name+".8"] = commandPage(app, c.Name+" "+sub.Name, sub)
-		}
+	for words, c := range documented(app) {
+		page := pageName(app, words)
+		m.item(`\fB`+roff(page)+`\fR(8)`, c.Usage)
+		pages[page+".8"] = commandPage(app, words, c)
 	}
 	m.section("EXIT STATUS")
 	m.text("0, or 1 after an error, which is one line on standard error. run, exec and restore end with the program's own " +
@@ -68,7 +64,7 @@ func manPages(app *cli.App) map[string]string {
 // name as one types it.
 func commandPage(app *cli.App, words string, c *cli.Command) string {
 	var m man
-	m.title(app.Name+"-"+strings.ReplaceAll(words, " ", "-"), c.Usage)
+	m.title(pageName(app, words), c.Usage)
 	m.synopsis(app.Name+" "+words, strings.TrimSpace("[OPTIONS] "+c.ArgsUsage))
 	if c.Description != "" {
 		m.section("DESCRIPTION")
@@ -78,6 +74,31 @@ func commandPage(app *cli.App, words string, c *cli.Command) string {
 	m.section("SEE ALSO")
 	m.item(`\fBblackhole\fR(8)`, "global options and exit status")
 	return m.String()
+}
+
+// documented are the commands that have a page, by their names as one types
+// them: not one that has but others below it.
+func documented(app *cli.App) iter.Seq2[string, *cli.Command] {
+	return func(yield func(string, *cli.Command) bool) {
+		for _, c := range visible(app) {
+			if len(c.Subcommands) == 0 {
+				if !yield(c.Name, c) {
+					return
+				}
+				continue
+			}
+			for _, sub := range c.Subcommands {
+				if sub.Name != "help" && !yield(c.Name+" "+sub.Name, sub) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// pageName is a command's page: blackhole-seccomp-record.
+func pageName(app *cli.App, words string) string {
+	return app.Name + "-" + strings.ReplaceAll(words, " ", "-")
 }
 
 // visible are the commands that the help shows, but its own.

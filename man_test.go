@@ -13,10 +13,12 @@ func TestManPages(t *testing.T) {
 	app.Setup()
 	pages := manPages(app)
 	main := pages["blackhole.8"]
-	for _, c := range visible(app) {
-		page, ok := pages["blackhole-"+c.Name+".8"]
-		if !ok || !strings.Contains(main, `\fBblackhole\-`+roff(c.Name)) {
-			t.Errorf("no page for %s", c.Name)
+	documentedPages := 0
+	for words, c := range documented(app) {
+		documentedPages++
+		page, ok := pages[pageName(app, words)+".8"]
+		if !ok || !strings.Contains(main, `\fB`+roff(pageName(app, words))) {
+			t.Errorf("no page for %s", words)
 		}
 		for _, f := range c.VisibleFlags() {
 			for _, name := range f.Names() {
@@ -26,7 +28,7 @@ func TestManPages(t *testing.T) {
 			}
 		}
 	}
-	if len(pages) != len(visible(app))+1 || strings.Contains(main, "blackhole\\-man") {
+	if len(pages) != documentedPages+1 || documentedPages < len(visible(app)) || strings.Contains(main, "blackhole\\-man") {
 		t.Errorf("%d pages", len(pages))
 	}
 	if _, err := exec.LookPath("groff"); err != nil {
