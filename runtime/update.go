@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/opencontainers/cgroups"
-	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runc/libcontainer/intelrdt"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -44,16 +43,9 @@ func (r *Runtime) update(id string, u Update) error {
 		return err
 	}
 	defer rec.unlock()
-	c, err := r.load(id)
+	c, err := r.loadLiving(id)
 	if err != nil {
 		return err
-	}
-	status, err := c.Status()
-	if err != nil {
-		return err
-	}
-	if status == libcontainer.Stopped {
-		return libcontainer.ErrNotRunning
 	}
 	state, err := c.State()
 	if err != nil {
