@@ -64,6 +64,7 @@ type created struct {
 	Process
 	container *libcontainer.Container
 	notify    *notifySocket // nil without NotifySocket
+	record    *recordData
 }
 
 // create does everything up to the start of the program, or with images up to
@@ -82,6 +83,9 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	}
 	if err := checkHost(spec.Process); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	if err := checkHooks(spec.Hooks); err != nil {
+		return nil, err
 	}
 	if err := checkTerminal(spec.Process.Terminal, io != nil, o.ConsoleSocket); err != nil {
 		return nil, err
@@ -127,7 +131,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err != nil {
 		return nil, err
 	}
-	delete(config.Hooks, configs.Poststop) // ours to run, from the record
+	markHooks(config, filepath.Join(r.Root, o.ID))
 	rec, err = r.newRecord(o.ID, data)
 	if err != nil {
 		return nil, err
@@ -159,6 +163,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		reapStrays()
 		return nil, err
 	}
+	rec.markParents()
 	if low := config.Cgroups.Resources; low.MemoryReservation > 0 || low.Unified[lowFile] != "" {
 		if err := shareLow(rec.CgroupPaths); err != nil {
 			return nil, err
@@ -176,7 +181,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 			return nil, err
 		}
 	}
-	return &created{Process{process, pid}, container, notify}, nil
+	return &created{Process{process, pid}, container, notify, &rec.recordData}, nil
 }
 
 // checkTerminal: a terminal needs someone who holds its other end.

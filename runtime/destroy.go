@@ -72,32 +72,6 @@ func (r *Runtime) poststop(id string, rec *record) {
 	}
 }
 
-// parentCgroup is the cgroup that holds the services of a host. It is nobody's
-// in particular, so the last service takes it along.
-const parentCgroup = "blackhole"
-
-// removeCgroupParents removes the cgroups above the container's that the
-// creation found missing, and the services' common one, as far as they are
-// empty. Rmdir fails on a cgroup that has processes or cgroups in it.
-func (r *Runtime) removeCgroupParents(rec *record, lock *rootLock) {
-	parents := slices.Clone(rec.NewParents)
-	for _, path := range rec.CgroupPaths {
-		if dir := filepath.Dir(path); filepath.Base(dir) == parentCgroup {
-			parents = append(parents, dir)
-		}
-	}
-	if len(parents) == 0 || rec.Cgroup == nil || rec.Cgroup.Systemd {
-		return
-	}
-	slices.Sort(parents) // a parent sorts before what is below it
-	slices.Reverse(parents)
-	r.alone(lock, func() {
-		for _, dir := range slices.Compact(parents) {
-			_ = unix.Rmdir(dir)
-		}
-	})
-}
-
 // killCgroups kills all that lives in the cgroups or below them until nothing
 // does, and all that more returns; it gives up after killPatience.
 func killCgroups(paths map[string]string, more func() []int) error {

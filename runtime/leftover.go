@@ -38,7 +38,7 @@ func (r *Runtime) removeLeftover(id string, rec *record) (bool, error) {
 		return true, rec.remove()
 	}
 	if exists {
-		if err := killCgroups(rec.CgroupPaths, func() []int { return initProcesses(dir) }); err != nil {
+		if err := killCgroups(rec.CgroupPaths, func() []int { return append(initProcesses(dir), hookProcesses(dir)...) }); err != nil {
 			return true, err
 		}
 		if rec.Cgroup != nil {

@@ -21,8 +21,9 @@ import (
 // record is a file beside a container's folder, written before anything of
 // the container is made and removed after all of it is gone. It holds what it
 // takes to undo a creation that was killed at any point, when libcontainer has
-// saved nothing yet, and the poststop hooks, which libcontainer would run only
-// once and not at all if a cgroup resists.
+// saved nothing yet; the poststop hooks, which libcontainer would run only
+// once and not at all if a cgroup resists; and the poststart hooks, which it
+// would run before the program.
 //
 // Its lock (flock(2), which the kernel drops when the holder dies) keeps two
 // commands from creating or deleting one container at the same time.
@@ -41,6 +42,7 @@ type recordData struct {
 	Cgroup      *cgroups.Cgroup    `json:"cgroup"`
 	CgroupPaths map[string]string  `json:"cgroup_paths"`
 	NewParents  []string           `json:"new_cgroup_parents,omitempty"`
+	Poststart   []*configs.Command `json:"poststart,omitempty"`
 	Poststop    []*configs.Command `json:"poststop,omitempty"`
 }
 
@@ -60,7 +62,8 @@ func (r *Runtime) recordPath(id string) string {
 	return filepath.Join(r.Root, "@"+id+".json")
 }
 
-// newRecordData collects what must be known to undo a creation.
+// newRecordData collects what must be known to undo a creation, and takes the
+// hooks that are ours to run.
 func newRecordData(config *configs.Config) (recordData, error) {
 	m, err := manager.New(config.Cgroups)
 	if err != nil {
@@ -81,11 +84,8 @@ func newRecordData(config *configs.Config) (recordData, error) {
 	}
 	slices.Sort(d.NewParents)
 	d.NewParents = slices.Compact(d.NewParents)
-	for _, h := range config.Hooks[configs.Poststop] {
-		if c, ok := h.(configs.CommandHook); ok {
-			d.Poststop = append(d.Poststop, c.Command)
-		}
-	}
+	d.Poststart = takeHooks(config, configs.Poststart)
+	d.Poststop = takeHooks(config, configs.Poststop)
 	return d, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -58,8 +59,13 @@ func (l *rootLock) unlock() {
 	}
 }
 
-// alone runs f if no container is being created. A lock that is already held
-// by the caller is turned into one of its own; nil takes one.
+// alonePatience is how long alone waits: for another that has the lock alone
+// that is an age, and creations mostly take less.
+const alonePatience = 200 * time.Millisecond
+
+// alone runs f if no container is being created, or none any more within
+// alonePatience. A lock that is already held by the caller is turned into one of
+// its own; nil takes one.
 func (r *Runtime) alone(l *rootLock, f func()) {
 	if l == nil {
 		dir, err := os.Open(r.Root)
@@ -69,7 +75,14 @@ func (r *Runtime) alone(l *rootLock, f func()) {
 		defer dir.Close()
 		l = &rootLock{f: dir}
 	}
-	if unix.Flock(int(l.f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-		f()
+	for deadline := time.Now().Add(alonePatience); ; time.Sleep(time.Millisecond) {
+		err := unix.Flock(int(l.f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			f()
+			return
+		}
+		if time.Now().After(deadline) {
+			return
+		}
 	}
 }

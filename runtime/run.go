@@ -70,7 +70,11 @@ func (r *Runtime) run(o *RunOptions, images *libcontainer.CriuOpts) (code int, e
 		return -1, err
 	}
 	if images == nil { // what is restored runs already
-		if err := c.container.Exec(); err != nil {
+		err := c.container.Exec()
+		if err == nil {
+			err = c.record.poststart(o.ID, c.pid)
+		}
+		if err != nil {
 			discard()
 			return -1, err
 		}

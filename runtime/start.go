@@ -9,7 +9,8 @@ import (
 
 // Start lets a created container's program run. With notifySocket, the socket
 // of a service manager, it returns once the container has said READY=1 or
-// ended; the container must have been created with one too.
+// ended; the container must have been created with one too. A container whose
+// poststart hook fails is ended and removed.
 func (r *Runtime) Start(id, notifySocket string) error {
 	if err := r.start(id, notifySocket); err != nil {
 		return fmt.Errorf("cannot start container %q: %w", id, err)
@@ -40,12 +41,19 @@ func (r *Runtime) start(id, notifySocket string) error {
 		return err
 	}
 	defer notify.close()
-	if err := c.Exec(); err != nil {
+	rec, err := r.peekRecord(id)
+	if err != nil {
 		return err
 	}
 	state, err := c.State()
 	if err != nil {
 		return err
+	}
+	if err := c.Exec(); err != nil {
+		return err
+	}
+	if err := rec.poststart(id, state.InitProcessPid); err != nil {
+		return errors.Join(err, r.delete(id, true))
 	}
 	return notify.relay(state.InitProcessPid, state.InitProcessPid)
 }

@@ -52,11 +52,11 @@ killed_create() {
 	bh delete --force "$id-runs"
 }
 
-# hang KIND: a creation that is killed while a hook of that kind runs.
+# hang KIND [VARIABLE]: a creation that is killed while a hook of that kind runs.
 hang() {
 	marker=$((100000 + $$)) # seconds, by which the hook is found in any pid namespace
-	configure '.hooks = {($kind): [{path: "/bin/sh", args: ["sh", "-c", $hook]}],
-		poststop: [{path: "/bin/sh", args: ["sh", "-c", $poststop]}]}' --arg kind "$1" \
+	configure '.hooks = {($kind): [{path: "/bin/sh", args: ["sh", "-c", $hook], env: (if $env == "" then null else [$env] end)}],
+		poststop: [{path: "/bin/sh", args: ["sh", "-c", $poststop]}]}' --arg kind "$1" --arg env "${2-}" \
 		--arg hook "touch $work/hook; exec sleep $marker" --arg poststop "cat >$work/poststop"
 	"$BLACKHOLE" --root "$root" create -b "$bundle" "$id" </dev/null >/dev/null 2>&1 3>&- &
 	creator=$!
@@ -84,8 +84,33 @@ hang() {
 	[[ -s $work/poststop ]]
 }
 
-@test "a creation killed during a poststart hook is a container like any other" {
-	hang poststart
+@test "a creation killed during a hook outside the container: delete and gc end the hook" {
+	local kind
+	for kind in prestart createRuntime; do
+		hang "$kind"
+		pgrep -f "^sleep $marker\$" # it outlives its creator
+		bh delete --force "$id"
+		run ! pgrep -f "^sleep $marker\$"
+		nothing_left "$id"
+		rm "$work/hook"
+	done
+	hang createRuntime A=1
+	bh gc
+	run ! pgrep -f "^sleep $marker\$"
+	nothing_left "$id"
+}
+
+@test "a start killed during a poststart hook leaves a container like any other" {
+	configure '.hooks = {poststart: [{path: "/bin/sh", args: ["sh", "-c", "touch \($work)/hook; exec sleep 1000"]}],
+		poststop: [{path: "/bin/sh", args: ["sh", "-c", "cat >\($work)/poststop"]}]}' --arg work "$work"
+	bh create -b "$bundle" "$id"
+	"$BLACKHOLE" --root "$root" start "$id" </dev/null >/dev/null 2>&1 3>&- &
+	local starter=$!
+	wait_until test -e "$work/hook"
+	mapfile -t background < <(pgrep -P "$starter")
+	kill -KILL "$starter"
+	wait "$starter" || true
+	is_status "$id" running
 	bh delete --force "$id"
 	nothing_left "$id"
 	[[ -s $work/poststop ]]
@@ -242,10 +267,23 @@ hang() {
 	bh create -b "$bundle" "$id-b"
 	bh delete "$id-a"
 	is_status "$id-b" created
-	[[ -n $(find /sys/fs/cgroup -type d -path "*$parent") ]]
+	[[ -n $(cgroups_of "blackhole-$id") ]]
 	bh delete "$id-b"
-	[[ -z $(find /sys/fs/cgroup -type d -path "*$parent") ]]
-	find /sys/fs/cgroup -depth -type d -path "*/blackhole-$id*" -exec rmdir {} +
+	[[ -z $(cgroups_of "blackhole-$id") ]]
+}
+
+@test "cgroups above a container's go with the last container below them, whoever made them" {
+	local parent=/bats-$id/sub name
+	for name in a b c; do
+		configure '.linux.cgroupsPath = $path' --arg path "$parent/$id-$name"
+		bh create -b "$bundle" "$id-$name"
+	done
+	bh delete "$id-a" # which they were made for
+	bh delete "$id-b"
+	is_status "$id-c" created
+	[[ -n $(cgroups_of "bats-$id") ]]
+	bh delete "$id-c"
+	[[ -z $(cgroups_of "bats-$id") ]]
 }
 
 @test "containers of one cgroup parent come and go at the same time" {
@@ -261,6 +299,5 @@ hang() {
 		pids+=($!)
 	done
 	for pid in "${pids[@]}"; do wait "$pid"; done
-	[[ -z $(find /sys/fs/cgroup -type d -path "*/bats-$id/blackhole") ]]
-	find /sys/fs/cgroup -depth -type d -path "*/bats-$id*" -exec rmdir {} +
+	[[ -z $(cgroups_of "bats-$id") ]]
 }
