@@ -35,6 +35,11 @@ func engineDifferences() []explained {
 
 		// What we block.
 		{
+			why:  "its arguments lie behind a pointer, and any program can call it: the bar on socket families would not hold",
+			ours: "ENOSYS", theirs: "allow",
+			calls: []string{"socketcall"},
+		},
+		{
 			why:  "segments are for 16-bit programs and Wine, and had root exploits (CVE-2015-5157)",
 			ours: "EPERM", theirs: "allow",
 			calls: []string{"modify_ldt"},
