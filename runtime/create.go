@@ -121,6 +121,9 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		return nil, err
 	}
 
+	if keys := unheld(spec.Linux.Resources); keys != nil {
+		r.warn(fmt.Errorf("config.json: linux.resources: %s", noSuchLimit(keys)))
+	}
 	io.ready() // before anything is made
 	lock, err = r.lockRoot()
 	if err != nil {

@@ -51,6 +51,9 @@ func (r *Runtime) update(id string, u Update) error {
 	if err != nil {
 		return err
 	}
+	if keys := unheld(&u.Resources); keys != nil {
+		return errors.New(noSuchLimit(keys))
+	}
 	config := copyForUpdate(c.Config())
 	res := config.Cgroups.Resources
 	updateMemory(res, u.Resources.Memory)

@@ -30,6 +30,7 @@
 //	map MIB           maps memory without touching it
 //	lock KIB          locks memory
 //	calls             makes one harmless call each of a table; prints ok or why not
+//	realtime          asks for realtime scheduling, sched(7); prints ok or why not
 //	run FILE          becomes the program FILE with the argument "ids"
 //	ids               real and effective user
 //
@@ -422,6 +423,9 @@ int main(int argc, char **argv) {
 			printf("lock %s\n", mlock(p, size) == -1 ? why(errno) : "ok");
 		} else if (strcmp(verb, "calls") == 0) {
 			calls();
+		} else if (strcmp(verb, "realtime") == 0) {
+			struct sched_param fifo = {.sched_priority = 1};
+			printf("realtime %s\n", sched_setscheduler(0, SCHED_FIFO, &fifo) == 0 ? "ok" : why(errno));
 		} else if (strcmp(verb, "run") == 0) {
 			const char *path = next(verb);
 			execl(path, path, "ids", NULL);
