@@ -40,7 +40,7 @@ func execCommand() *cli.Command {
 		},
 		Action: func(c *cli.Context) error {
 			if err := wantArgs(c, 1, 0); err != nil {
-				return cli.Exit(err, 255)
+				return err // 1, as runc
 			}
 			o, err := execOptions(c)
 			if err != nil {

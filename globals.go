@@ -116,7 +116,7 @@ func noCommand(c *cli.Context) error {
 			hint = `did you mean "` + strings.TrimSuffix(meant, `"?`) + `"?`
 		}
 	}
-	return fmt.Errorf("unknown command %q; %s", name, hint)
+	return cli.Exit(fmt.Errorf("unknown command %q; %s", name, hint), 3) // as runc
 }
 
 // usageError is a command line that cannot be read.

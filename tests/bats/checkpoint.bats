@@ -48,7 +48,7 @@ running() {
 	running
 	bh checkpoint --image-path "$images" "$id"
 	touch "$bundle/rootfs/tmp/stop"
-	run -7 bh restore --image-path "$images" -b "$bundle" "$id" </dev/null
+	run -7 bh restore --no-subreaper --no-pivot --image-path "$images" -b "$bundle" "$id" </dev/null
 	nothing_left "$id"
 }
 
@@ -126,4 +126,53 @@ running() {
 	bh create -b "$bundle" "$id"
 	fails "cannot checkpoint container \"$id\": container not running: it is created" bh checkpoint --image-path "$images" "$id"
 	[[ ! -e $images ]]
+}
+
+# asked_for OPTION…: criu was asked for these and no others of its switches.
+asked_for() {
+	local got want
+	got=$(grep -oE 'CRIU option (TcpEstablished|TcpSkipInFlight|ExtUnixSk|ShellJob|FileLocks|LinkRemap|AutoDedup|LazyPages|LeaveRunning) with value true' "$work/log" | cut -d ' ' -f 3 | sort | tr '\n' ' ')
+	want=$(printf '%s\n' "$@" | sort | tr '\n' ' ')
+	[[ ${got# } == "${want# }" ]] || {
+		echo "asked for: $got, not: $want"
+		return 1
+	}
+}
+
+# logged COMMAND ARGS…: runs it to whatever end, and logs what it asks of criu.
+logged() {
+	rm -f "$work/log"
+	run timeout 60 "$BLACKHOLE" --debug --log "$work/log" --root "$root" "$@" </dev/null
+}
+
+@test "each flag of checkpoint and restore is what criu is asked for" {
+	not_runc "older ones lack some"
+	local flag
+	running
+	mkdir -p "$work/none" # images without anything in them
+	echo '["/dev/null","/dev/null","/dev/null"]' >"$work/none/descriptors.json"
+	for flag in tcp-established:TcpEstablished ext-unix-sk:ExtUnixSk shell-job:ShellJob file-locks:FileLocks auto-dedup:AutoDedup \
+		link-remap:LinkRemap tcp-skip-in-flight:TcpSkipInFlight; do
+		logged checkpoint --leave-running --image-path "$images-$flag" "--${flag%:*}" "$id"
+		asked_for LeaveRunning "${flag#*:}"
+		is_status "$id" running
+		[[ $flag != link-remap:* && $flag != tcp-skip-in-flight:* ]] || continue
+		logged restore -b "$bundle" --image-path "$work/none" "--${flag%:*}" "$id-b"
+		asked_for "${flag#*:}"
+	done
+	logged restore -b "$bundle" --image-path "$work/none" --lazy-pages --lsm-profile apparmor:mine --lsm-mount-context theirs \
+		--manage-cgroups-mode ignore --empty-ns network "$id-b"
+	asked_for LazyPages
+	grep -q 'LsmProfile with value apparmor:mine' "$work/log"
+	grep -q 'LsmMountContext with value theirs' "$work/log"
+	grep -q 'ManageCgroupsMode with value IGNORE' "$work/log"
+	logged checkpoint --leave-running --image-path "$images-mode" --manage-cgroups-mode strict --page-server 127.0.0.1:1 "$id"
+	grep -q 'ManageCgroupsMode with value STRICT' "$work/log"
+	grep -q 'Ps with value .*127.0.0.1' "$work/log"
+	# criu is asked first whether it can, which not every kernel lets it.
+	logged checkpoint --leave-running --image-path "$images-lazy" --lazy-pages --status-fd 77 "$id"
+	[[ $output == *"status-fd argument 77"* || $output == *"feature check failed"* ]]
+	is_status "$id" running
+	bh delete --force "$id"
+	nothing_left "$id-b"
 }

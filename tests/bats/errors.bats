@@ -70,10 +70,13 @@ ours() { not_runc "its wording is its own"; }
 
 @test "hooks of every kind that fail" {
 	ours
-	for kind in prestart createRuntime createContainer poststart; do
+	for kind in prestart createRuntime createContainer; do
 		configure '.hooks = {($kind): [{path: "/bin/false"}]}' --arg kind "$kind"
 		refused "cannot * container *$kind hook #0*"
 	done
+	configure '.hooks = {poststart: [{path: "/bin/false"}]}' # start's, see hooks.bats
+	fails "cannot run container *poststart hook #0*" bh run -b "$bundle" "$id"
+	nothing_left "$id"
 	configure '.hooks = {startContainer: [{path: "/bin/false"}]}'
 	# This one is run by the container's own first process, after start.
 	run -255 --separate-stderr bh run -b "$bundle" "$id"

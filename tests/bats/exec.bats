@@ -70,7 +70,7 @@ process() { jq "$1" "$bundle/config.json" >"$work/process.json"; }
 			return 1
 		}
 	}
-	code255 'blackhole exec: takes at least 1 argument(s), not none; see blackhole exec --help'
+	fails 'blackhole exec: takes at least 1 argument(s), not none; see blackhole exec --help' bh exec
 	code255 "cannot exec in container \"$id\": no program is given" "$id"
 	code255 "cannot exec in container \"$id\": user \"root\" is not UID\[:GID\] in numbers" -u root "$id" true
 	code255 "cannot exec in container \"$id\": user \"0:4294967296\" is not *" -u 0:4294967296 "$id" true
@@ -133,6 +133,20 @@ process() { jq "$1" "$bundle/config.json" >"$work/process.json"; }
 	running
 	run -0 bh exec --cap CAP_SYS_NICE "$id" cat /proc/self/status
 	[[ $output == *$'CapEff:\t0000000000800000'* ]]
+}
+
+@test "exec --process-label, --apparmor: the label is set, or there is a reason" {
+	running
+	if [[ -d /sys/fs/selinux && -e /sys/fs/selinux/enforce ]]; then
+		skip "SELinux: which label may be used is the policy's"
+	fi
+	run -255 --separate-stderr bh exec --process-label system_u:system_r:bats_t:s0 "$id" true
+	[[ $("$BLACKHOLE" --version) != blackhole* ||
+		$stderr == "cannot exec in container \"$id\": process.selinuxLabel \"system_u:system_r:bats_t:s0\" on a host without SELinux" ]]
+	run -255 --separate-stderr bh exec --apparmor bats-no-such-profile "$id" true
+	[[ $stderr == *[aA]pp[aA]rmor* ]]
+	not_runc "says it in more lines"
+	[[ ${#stderr_lines[@]} == 1 && $stderr == "cannot exec in container \"$id\": "* ]]
 }
 
 @test "exec --process takes everything from a file" {

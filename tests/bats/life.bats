@@ -188,6 +188,12 @@ teardown() { oci_teardown; }
 	in_sh 'echo $LISTEN_FDS $LISTEN_PID; cat <&3; cat <&4'
 	run -0 bash -c 'LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" --root "$1" run --preserve-fds 1 -b "$2" "$3" 3<"$4/3" 4<"$4/4"' "$BLACKHOLE" "$root" "$bundle" "$id" "$work"
 	[[ ${lines[0]} == "1 1" && ${lines[1]} == three && ${lines[2]} == four ]]
+	in_sh 'cat <&3; cat <&4'
+	bash -c '"$0" --root "$1" create --preserve-fds 2 -b "$2" "$3" 3<"$4/3" 4<"$4/4"' "$BLACKHOLE" "$root" "$bundle" "$id" "$work" </dev/null >"$work/out" 2>&1
+	bh start "$id"
+	wait_until grep -q four "$work/out"
+	[[ $(<"$work/out") == three$'\n'four ]]
+	bh delete --force "$id"
 }
 
 @test "without --preserve-fds no descriptor reaches the container" {
@@ -219,6 +225,18 @@ teardown() { oci_teardown; }
 	wait_until test -s "$work/pidfd"
 	[[ $(<"$work/pidfd") == $(bh state "$id" | jq .pid) ]]
 	bh delete "$id"
+	: >"$work/pidfd"
+	rm -f "$work/sock"
+	"$(tool recvtty)" -pidfd "$work/sock" >"$work/pidfd" 3>&- &
+	background+=("$!")
+	wait_until test -S "$work/sock"
+	bh run -d --pidfd-socket "$work/sock" -b "$bundle" "$id" </dev/null >/dev/null 2>&1
+	wait_until test -s "$work/pidfd"
+	[[ $(<"$work/pidfd") == $(bh state "$id" | jq .pid) ]]
+	bh delete --force "$id"
+	run ! --separate-stderr bh create --pidfd-socket "$work/none" -b "$bundle" "$id"
+	[[ $stderr == *"$work/none"* ]]
+	nothing_left "$id"
 }
 
 @test "flags may follow the id" {

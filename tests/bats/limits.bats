@@ -48,7 +48,8 @@ usage() { bh state "$1" | jq .stats.cpu.usage_ns; }
 	(($(share) < 10))
 	bh update --cpu-idle 0 "$id-a"
 	bh update --cpu-share 1024 "$id-a"
-	(($(share) > 30))
+	shares() { (($(share) > 30)); }
+	wait_until shares # older kernels let the other catch up first
 	bh delete --force "$id-a"
 	bh delete --force "$id-b"
 }
