@@ -141,7 +141,17 @@ func barrier(client *net.UnixConn) error {
 	}
 	defer r.Close()
 	defer w.Close()
-	if _, _, err := client.WriteMsgUnix([]byte("BARRIER=1"), unix.UnixRights(int(w.Fd())), nil); err != nil {
+	// Not by WriteMsgUnix, which refuses datagram sockets that are connected.
+	raw, err := client.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var serr error
+	err = raw.Write(func(fd uintptr) bool {
+		serr = unix.Sendmsg(int(fd), []byte("BARRIER=1"), unix.UnixRights(int(w.Fd())), nil, 0)
+		return !errors.Is(serr, unix.EAGAIN) && !errors.Is(serr, unix.EINTR)
+	})
+	if err = errors.Join(err, serr); err != nil {
 		return fmt.Errorf("cannot notify the service manager: %w", err)
 	}
 	w.Close()

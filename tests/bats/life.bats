@@ -320,5 +320,21 @@ teardown() { oci_teardown; }
 	NOTIFY_SOCKET=$work/notify bh run -b "$bundle" "$id"
 	wait_until grep -q ^READY=1 "$work/notified"
 	wait_until grep -q ^MAINPID= "$work/notified"
+	wait_until grep -qx BARRIER=1 "$work/notified"
+	nothing_left "$id"
+}
+
+@test "start tells the service manager of READY=1, and of the container's process" {
+	"$(tool notify)" -listen "$work/notify" >"$work/notified" 3>&- &
+	background+=("$!")
+	wait_until test -S "$work/notify"
+	cp "$(tool notify)" "$bundle/rootfs/bin/notify"
+	in_sh 'notify -send READY=1; sleep 1000; :'
+	NOTIFY_SOCKET=$work/notify bh create -b "$bundle" "$id" </dev/null >/dev/null 2>&1
+	NOTIFY_SOCKET=$work/notify bh start "$id"
+	wait_until grep -qx READY=1 "$work/notified"
+	wait_until grep -qx "MAINPID=$(bh state "$id" | jq .pid)" "$work/notified"
+	wait_until grep -qx BARRIER=1 "$work/notified"
+	bh delete --force "$id"
 	nothing_left "$id"
 }
