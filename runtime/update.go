@@ -147,6 +147,9 @@ func updateMemory(res *cgroups.Resources, m *specs.LinuxMemory) {
 			delete(res.Unified, key)
 		}
 	}
+	if m.Reservation != nil && *m.Reservation == 0 && cgroups.IsCgroup2UnifiedMode() {
+		setUnified(res, lowFile, "0") // libcontainer takes 0 for unset
+	}
 }
 
 func updateCPU(res *cgroups.Resources, c *specs.LinuxCPU) {
@@ -240,11 +243,15 @@ func updateRest(res *cgroups.Resources, u *specs.LinuxResources) {
 		res.Rdma[device] = cgroups.LinuxRdma{HcaHandles: limit.HcaHandles, HcaObjects: limit.HcaObjects}
 	}
 	for key, value := range u.Unified {
-		if res.Unified == nil {
-			res.Unified = map[string]string{}
-		}
-		res.Unified[key] = value
+		setUnified(res, key, value)
 	}
+}
+
+func setUnified(res *cgroups.Resources, key, value string) {
+	if res.Unified == nil {
+		res.Unified = map[string]string{}
+	}
+	res.Unified[key] = value
 }
 
 func updateRdt(config *configs.Config, u Update) error {

@@ -44,9 +44,9 @@ both() {
 
 # both_made: a container in each state folder, in cgroups of their own.
 both_made() {
-	configure '.linux.cgroupsPath = $path' --arg path "/bats-$id/mine"
+	configure '.linux.cgroupsPath = $path' --arg path "/bats-mine-$id"
 	bh create -b "$bundle" "$id" </dev/null >/dev/null 2>&1
-	configure '.linux.cgroupsPath = $path' --arg path "/bats-$id/theirs"
+	configure '.linux.cgroupsPath = $path' --arg path "/bats-theirs-$id"
 	theirs create -b "$bundle" "$id" </dev/null >/dev/null 2>&1
 }
 

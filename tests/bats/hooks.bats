@@ -170,7 +170,7 @@ ended() {
 	nothing_left "$id"
 	for kind in prestart createRuntime createContainer startContainer poststart poststop; do
 		configure '.hooks = {($kind): [{path: "/bin/true"}, {path: "/bin/true", timeout: 0}]}' --arg kind "$kind"
-		fails "cannot create container \"$id\": config.json: hooks.$kind[[]1].timeout 0 is not above 0 seconds" bh create -b "$bundle" "$id"
+		fails "cannot create container \"$id\": config.json: hooks.${kind}[[]1].timeout 0 is not above 0 seconds" bh create -b "$bundle" "$id"
 	done
 }
 
