@@ -14,7 +14,7 @@ import (
 // or a warning of the supervisor's own.
 type Event struct {
 	Time    time.Time `json:"time"`
-	Type    string    `json:"type"` // state, alert or warning
+	Type    string    `json:"type"` // state, alert, apply or warning
 	Service string    `json:"service,omitempty"`
 	Message string    `json:"message"`
 	State   State     `json:"state,omitempty"`

@@ -46,7 +46,11 @@ func (s *Supervisor) startCheck(sv *service) {
 				fails++
 				wait = min(2*wait, time.Duration(*check.Interval))
 			}
-			s.post(func() { s.checkedHealth(sv, run, fails, *check.Retries, err) })
+			s.post(func() {
+				if ctx.Err() == nil { // else another check has taken its place
+					s.checkedHealth(sv, run, fails, *check.Retries, err)
+				}
+			})
 		}
 	}()
 }

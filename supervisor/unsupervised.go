@@ -92,7 +92,7 @@ func (p Paths) StopUnsupervised(rt *runtime.Runtime, names []string) error {
 	}
 	all.Wait()
 	if len(names) == 0 && errs == nil {
-		for _, path := range []string{p.saved(), p.socket(), p.lock(), p.bundles()} {
+		for _, path := range []string{p.saved(), p.applied(), p.socket(), p.lock(), p.bundles()} {
 			_ = os.RemoveAll(path)
 		}
 		_ = os.Remove(p.dir()) // unless it holds the logs
