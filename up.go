@@ -106,11 +106,12 @@ func up(c *cli.Context, report *report) error {
 // it or lacking on this host.
 func loadValid(files []string) (*spec.Config, error) {
 	config, err := spec.Load(files)
-	if err != nil {
+	var unread spec.Faults
+	if err != nil && (!errors.As(err, &unread) || config == nil) {
 		return nil, err
 	}
 	faults, _ := config.CheckHost(host.New())
-	if all := config.Sorted(config.Check(), faults); len(all) > 0 {
+	if all := config.Sorted(unread, config.Check(), faults); len(all) > 0 {
 		return nil, all
 	}
 	return config, nil
