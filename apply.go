@@ -51,16 +51,16 @@ func apply(c *cli.Context, format string) error {
 		}
 		files = append(files, whole)
 	}
-	if len(files) > 0 { // the supervisor does so too, but does not know how the files were named
-		if _, err := loadValid(c.StringSlice("config")); err != nil {
-			return err
-		}
-	}
 	p := paths(c)
 	request := supervisor.Request{Method: "apply", Files: files, DryRun: true}
 	plan, err := p.Ask(request)
 	var faulty supervisor.Faulty
 	if errors.As(err, &faulty) {
+		if len(files) > 0 { // in the names that they were given here
+			if _, err := loadValid(c.StringSlice("config")); err != nil {
+				return err
+			}
+		}
 		for _, line := range faulty {
 			fmt.Fprintln(c.App.ErrWriter, line)
 		}

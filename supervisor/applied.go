@@ -12,13 +12,16 @@ import (
 // supervisor: the file may have been edited since, and be faulty, when this one
 // dies. For root alone, as the environment of a service may hold passwords.
 func (s *Supervisor) saveApplied() {
+	s.dirty, s.unapplied = true, true // see save
+}
+
+func (s *Supervisor) writeApplied() error {
 	data, err := s.inForce().Render("", spec.FormatYAML)
 	if err == nil {
 		err = atomicfile.Write(s.o.Paths.applied(), data, 0o600)
 	}
-	if err != nil {
-		s.warn(nil, fmt.Errorf("cannot save the configuration: %w", err))
-	}
+	s.unapplied = err != nil
+	return err
 }
 
 // inForce is the configuration as it was applied: a service whose change failed

@@ -58,7 +58,10 @@ func (l *eventLog) write(e Event) error {
 	if err != nil {
 		return err
 	}
-	if _, err := l.f.Write(append(line, '\n')); err != nil {
+	if n, err := l.f.Write(append(line, '\n')); err != nil {
+		if info, serr := l.f.Stat(); serr == nil && n > 0 { // a full disk took a part of it
+			_ = l.f.Truncate(info.Size() - int64(n))
+		}
 		return err
 	}
 	if info, err := l.f.Stat(); err != nil || info.Size() < eventLogSize {

@@ -40,6 +40,9 @@ func (s *Supervisor) startCheck(sv *service) {
 			if ctx.Err() != nil {
 				return
 			}
+			if err != nil && runtime.NotRunning(err) {
+				continue // it has just ended; that is told as such
+			}
 			if err == nil {
 				fails, wait = 0, time.Duration(*check.Interval)
 			} else {

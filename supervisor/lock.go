@@ -29,6 +29,7 @@ func takeLock(path string) (*os.File, error) {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {
+		_ = os.Remove(path)
 		f.Close()
 		return nil, err
 	}

@@ -30,8 +30,8 @@ type savedService struct {
 
 const savedVersion = 1
 
-// save writes the state down; a failure is told once and tried again at the
-// next change.
+// save writes the state down. A failure is told once, and it is tried again each
+// second: a disk that was full may have room by then, and nothing else happen.
 func (s *Supervisor) save() {
 	s.dirty = false
 	out := saved{savedVersion, map[string]savedService{}}
@@ -46,9 +46,13 @@ func (s *Supervisor) save() {
 	if err == nil {
 		err = atomicfile.Write(s.o.Paths.saved(), data, 0o600)
 	}
-	if err != nil {
+	if err == nil && s.unapplied {
+		err = s.writeApplied()
+	}
+	if err != nil && !s.unsaved {
 		s.warn(nil, fmt.Errorf("cannot save the state: %w", err))
 	}
+	s.unsaved = err != nil
 }
 
 // load reads what save wrote; of what cannot be read nothing.

@@ -82,7 +82,9 @@ type Supervisor struct {
 	leaving  bool        // the supervisor ends, the services go on
 	waiters  []waiter
 	dirty    bool // the saved state is old
-	ticks    *time.Ticker
+	// Of the last attempt to save it, and of the configuration in force.
+	unsaved, unapplied bool
+	ticks              *time.Ticker
 }
 
 // waiter is a caller that waits for something to become true.
@@ -195,6 +197,7 @@ func (s *Supervisor) loop(signals Signals) {
 			f()
 		case <-timer.C:
 		case now := <-s.ticks.C:
+			s.dirty = s.dirty || s.unsaved
 			s.tendLogs(now)
 			s.endAlerts(now)
 			if now.Sub(sampled) >= time.Duration(*s.monitor.Interval)-logInterval/2 {

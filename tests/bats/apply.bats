@@ -1,3 +1,4 @@
+#!/usr/bin/env bats
 # apply: running services brought to a configuration that has changed.
 # shellcheck shell=bash disable=SC2154,SC2016
 
