@@ -23,7 +23,7 @@ func downCommand() *cli.Command {
 			if len(names) == 0 {
 				request.Method = "end"
 			}
-			reply, err := p.Ask(request)
+			reply, err := askPatiently(c.App.ErrWriter, p, request)
 			if errors.Is(err, supervisor.ErrNone) {
 				return p.StopUnsupervised(newRuntime(c), names)
 			}

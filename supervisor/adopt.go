@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"blackhole/internal/cleanup"
+	"blackhole/runtime"
 	"blackhole/spec"
 )
 
@@ -38,6 +39,9 @@ func (s *Supervisor) open(undo *cleanup.Stack) error {
 		return lock.Close()
 	})
 	if err := s.serveMetrics(undo); err != nil {
+		return err
+	}
+	if err := runtime.MakeRoom(*s.config.EffectiveIsolation().Cgroup.RootPath); err != nil {
 		return err
 	}
 	if err := s.openToGroup(); err != nil {
