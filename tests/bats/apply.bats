@@ -12,8 +12,6 @@ setup() {
 
 teardown() { up_teardown; }
 
-apply() { bhs apply "$@"; }
-
 # edit SED-SCRIPT: changes the configuration file.
 edit() { sed -i "s/@/$pre/g; $1" "$config"; }
 
@@ -29,7 +27,8 @@ on_a_host() {
 	unshare -n -m --propagation private bash -euo pipefail -c "
 		mount -t tmpfs tmpfs /run
 		ip link set lo up
-		$(declare -f bhs up service is_state wait_for ended)
+		not() { ! \"\$@\"; }
+		$(declare -f bhs up service)
 		$1" 3>&-
 }
 
@@ -59,28 +58,28 @@ on_a_host() {
 	[[ $output != *fed* ]]
 	(($(inside a perl -e "$spawn") < 10))
 	throttled
-	wait_for 10 eval '[[ $(service a .stats.pids.current) == 1 ]]'
+	wait_for 40 eval '[[ $(service a .stats.pids.current) == 1 ]]'
 
 	edit 's/60M, swap: 0/200M, swap: 0/; s/quota: 0.1/quota: unlimited/; s/pids: {limit: 10}/pids: {limit: 40}/'
-	run -0 apply --dry-run
+	run -0 bhs apply --dry-run
 	[[ $output == *"${pre}a: change in place"*"resources.memory.limit  60M -> 200M  "*"(in place)"* && $output != *restart* ]]
 	[[ $(bhs apply --dry-run --format json | jq -r '.changes[0].keys[0] | .key + .old + .new') == resources.cpu.quota0.1 ]]
 	run -0 inside a cat /proc/self/status # a dry run has changed nothing
 	run inside a perl -e "$eat"
 	[[ $output != *fed* ]]
 
-	run -0 apply
+	run -0 bhs apply
 	[[ $(service a .pid) == "$a" && $(service other .pid) == "$other" ]]
 	[[ $(inside a perl -e "$eat") == fed ]]
 	[[ $(inside a perl -e "$spawn") == 20 ]]
 	run throttled
 	((status != 0))
-	run -0 apply
+	run -0 bhs apply
 	[[ $output == "no changes" ]]
 
 	# What the bundle says is what holds after a restart, and back again.
 	edit 's/200M/60M/'
-	apply
+	bhs apply
 	[[ $(service a .pid) == "$a" ]]
 	run inside a perl -e "$eat"
 	[[ $output != *fed* ]]
@@ -106,10 +105,10 @@ on_a_host() {
 		services:
 		  @a: {executable: /bin/sh, args: [-c, "trap 'sleep 0.3; exit' TERM; while :; do sleep 0.1; done"], environment: {V: "2"}}
 		  @b: {executable: /bin/sh, args: [-c, "trap 'sleep 0.3; exit' TERM; while :; do sleep 0.1; done"], depends_on: [@a], working_dir: /tmp}
-		  @c: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 3s}, restart: {policy: always}, logs: {max_size: 1M}, depends_on: [@a], health_check: {exec: [/bin/true]}}
+		  @c: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 3s}, restart: {policy: always}, logs: {max_size: 1M}, depends_on: [@a], health_check: {exec: [/bin/true], timeout: 20s}}
 		  @new: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}, depends_on: [@b]}
 	Y
-	run -0 --separate-stderr apply --format json
+	run -0 --separate-stderr bhs apply --format json
 	[[ $(jq -r '.changes | map(.service + "=" + .action) | join(" ")' <<<"$output") == "${pre}old=remove ${pre}a=restart ${pre}b=restart ${pre}c=update ${pre}new=add" ]]
 	[[ $(service a .pid) != "$a" && $(service b .pid) != "$b" && $(service c .pid) == "$c" ]]
 	[[ $(bhs status --format json | jq -r '[.services[] | .name + "=" + .state] | join(" ")') == "${pre}a=running ${pre}b=running ${pre}c=running ${pre}new=running" ]]
@@ -130,7 +129,7 @@ on_a_host() {
 		  @a: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
 		  @b: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}, depends_on: [@a]}
 	Y
-	fails "cannot reach a supervisor: no supervisor runs*" apply
+	fails "cannot reach a supervisor: no supervisor runs*" bhs apply
 	up
 	a=$(service a .pid)
 	write_config <<-'Y'
@@ -142,12 +141,12 @@ on_a_host() {
 	run -1 --separate-stderr bhs validate -c "$config"
 	faults=$stderr
 	[[ $faults == *'12Q'* ]]
-	run -1 --separate-stderr apply
+	run -1 --separate-stderr bhs apply
 	[[ $stderr == "$faults" && -z $output ]]
-	run -1 --separate-stderr apply -c "$config" --dry-run
+	run -1 --separate-stderr bhs apply -c "$config" --dry-run
 	[[ $stderr == "$faults" ]]
 	kill -HUP "$(supervisor_pid)"
-	wait_for 10 grep -q '"type":"warning".*12Q' "$logdir/events.jsonl"
+	wait_for 40 grep -q '"type":"warning".*12Q' "$logdir/events.jsonl"
 	[[ $(service a .pid) == "$a" ]]
 	kill -9 "$(supervisor_pid)"
 	wait_until ended "$(supervisor_pid)"
@@ -157,12 +156,12 @@ on_a_host() {
 
 	# An empty file is no wish to stop everything.
 	echo 'services: {}' >"$config"
-	fails "cannot start services: the configuration has none" apply
+	fails "cannot start services: the configuration has none" bhs apply
 	# Others that are added need a program.
 	write_config <<<'services: {@a: {executable: /bin/sleep, args: ["1000"]}, @x: {}}'
-	fails "cannot start service \"${pre}x\": it has no executable*" apply
+	fails "cannot start service \"${pre}x\": it has no executable*" bhs apply
 	[[ $(service a .pid) == "$a" ]]
-	fails "*nosuch: cannot read the configuration: no such file*" apply -c "$work/nosuch"
+	fails "*nosuch: cannot read the configuration: no such file*" bhs apply -c "$work/nosuch"
 }
 
 @test "a supervisor that starts again goes on with what was applied last, and says that the file differs" {
@@ -174,7 +173,7 @@ on_a_host() {
 	Y
 	up
 	edit 's/args: \["1000"\], stop: {timeout: 0s}, restart/args: ["2000"], stop: {timeout: 0s}, restart/'
-	apply
+	bhs apply
 	a=$(service a .pid) b=$(service b .pid)
 	[[ $(tr '\0' ' ' <"/proc/$a/cmdline") == "/bin/sleep 2000 " ]]
 	edit 's/2000/3000/; /@b/d'
@@ -185,9 +184,9 @@ on_a_host() {
 	[[ $(service a .pid) == "$a" && $(service b .pid) == "$b" ]]
 	grep -q '"type":"warning".*the file differs' "$logdir/events.jsonl"
 	kill -9 "$a" # it comes back as what was applied, not as what the file says
-	wait_for 15 eval 'now=$(service a .pid) && [[ $now != null && $now != "$a" ]]'
+	wait_for 60 eval 'now=$(service a .pid) && [[ $now != null && $now != "$a" ]]'
 	[[ $(tr '\0' ' ' <"/proc/$(service a .pid)/cmdline") == "/bin/sleep 2000 " ]]
-	run -0 apply
+	run -0 bhs apply
 	[[ $output == *"${pre}b: stop and remove"*"${pre}a: restart"* ]]
 	[[ $(tr '\0' ' ' <"/proc/$(service a .pid)/cmdline") == "/bin/sleep 3000 " ]]
 	[[ $(stat -c %a "$root/@supervisor/applied.yaml") == 600 ]]
@@ -204,22 +203,22 @@ on_a_host() {
 		  @waits: {executable: /bin/sleep, args: ["1000"], depends_on: [@failed], stop: {timeout: 0s}}
 		  @stopped: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
 		  @stopping: {executable: /bin/sh, args: [-c, "trap '' TERM; while :; do sleep 0.1; done"], stop: {timeout: 3s}}
-		  @slow: {executable: /bin/sleep, args: ["1000"], health_check: {exec: [/bin/false], interval: 20s}, stop: {timeout: 0s}}
+		  @slow: {executable: /bin/sleep, args: ["1000"], health_check: {exec: [/bin/false], interval: 30s, timeout: 20s}, stop: {timeout: 0s}}
 		  @good: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
 	Y
 	timeout 60 "$BLACKHOLE" --root "$root" up -c "$config" >"$work/out" 2>&1 3>&- &
-	wait_for 15 is_state backoff backoff
-	wait_for 15 is_state failed failed
-	wait_for 15 is_state good running
+	wait_for 60 is_state backoff backoff
+	wait_for 60 is_state failed failed
+	wait_for 60 is_state good running
 	bhs down "${pre}stopped"
 	bhs down "${pre}stopping" &
 	down=$!
-	wait_for 10 is_state stopping stopping
+	wait_for 40 is_state stopping stopping
 	is_state slow starting
 	good=$(service good .pid) slow=$(service slow .pid)
 	sed -i 's/exit 3/sleep 1000/; s/exit 4/sleep 1000/; s/"1000"\], depends_on/"2000"], depends_on/; s/sleep 0.1/sleep 0.2/; s,/bin/false,/bin/true,' "$config"
 	sed -i "/${pre}stopped:/s/1000/2000/" "$config"
-	run -0 --separate-stderr apply
+	run -0 --separate-stderr bhs apply
 	echo "$output $stderr"
 	[[ $output == *"${pre}backoff: start anew"* && $output == *"${pre}failed: start anew"* && $output == *"${pre}slow: change in place"* ]]
 	for name in backoff failed waits slow good; do is_state $name running; done
@@ -243,17 +242,17 @@ on_a_host() {
 		  @b: {executable: /bin/sleep, args: ["1000"], resources: {pids: {limit: 10}}, stop: {timeout: 0s}}
 	Y
 	up
-	wait_for 15 grep -q full "$logdir/${pre}full.log"
+	wait_for 60 grep -q full "$logdir/${pre}full.log"
 	full=$(service full .pid)
 	edit 's/200M/20M/; s/limit: 10/limit: 20/'
-	run -1 --separate-stderr apply
+	run -1 --separate-stderr bhs apply
 	[[ $stderr == *"cannot apply all: ${pre}full is as it was: cannot update container"* ]]
 	[[ $(service full .pid) == "$full" && $(service full .stats.memory.limit) == $((200 << 20)) ]]
 	[[ $(service b .stats.pids.limit) == 20 ]]
 	# Still to do, alone; and then not.
 	[[ $(bhs apply --dry-run --format json | jq -r '[.changes[].service] | join(" ")') == "${pre}full" ]]
 	edit 's/20M/150M/'
-	apply
+	bhs apply
 	[[ $(service full .pid) == "$full" && $(service full .stats.memory.limit) == $((150 << 20)) ]]
 	[[ $(bhs apply) == "no changes" ]]
 }
@@ -301,7 +300,6 @@ on_a_host() {
 		    args: [-c, "trap 'sleep 1; exit' TERM; while :; do sleep 0.1; done"]
 		    network: {ports: ["9090:80"]}
 	Y
-	export -f wait_for
 	export BLACKHOLE work root config logdir pre
 	on_a_host '
 		up
@@ -318,14 +316,14 @@ on_a_host() {
 		sed -i "s/9090:80/9191:80/; s/8080:80/9090:80/" "$config"
 		bhs apply
 		took 9090
-		! curl -s -m 2 "http://127.0.0.1:8080/file" >/dev/null
+		not curl -s -m 2 -o /dev/null "http://127.0.0.1:8080/file"
 		[[ $(service web .restarts) == 1 && $(service slow .restarts) == 1 ]]
 		[[ $(jq -r "select(.type == \"warning\") | .message" "$logdir/events.jsonl" | wc -l) == 0 ]]
 		# The subnet: each service with an address in it leaves the bridge before the first comes back.
 		sed -i "s/10.99.0.0/10.98.0.0/" "$config"
 		bhs apply
 		ip -4 addr show blackhole0 | grep -q "inet 10.98.0.1/24"
-		! ip -4 addr show blackhole0 | grep -q 10.99
+		[[ $(ip -4 addr show blackhole0) != *10.99.* ]]
 		took 9090
 		[[ $(service web .restarts) == 2 && $(service slow .restarts) == 2 ]]
 		# One that is removed leaves no link.
@@ -334,5 +332,40 @@ on_a_host() {
 		bhs apply
 		((links == 2 && $(ip -o link | grep -c bhv) == 1))
 		bhs down
-		! ip -o link | grep bhv'
+		[[ $(ip -o link) != *bhv* ]]'
+}
+
+@test "each limit of cgroup v2 is lifted in place, and set again" {
+	[[ -e /sys/fs/cgroup/cgroup.controllers && -b /dev/guest/plain ]] || skip "needs cgroup v2 and a disk to limit"
+	write_config <<-'Y'
+		resource_isolation: {defaults: {network: {mode: none}}}
+		services:
+		  @a:
+		    executable: /bin/sleep
+		    args: ["1000"]
+		    stop: {timeout: 0s}
+		    resources: {}
+	Y
+	limits='{cpu: {quota: 0.5, burst: 10ms, shares: 512, cpuset: "0"}, memory: {limit: 200M, soft: 150M, swap: 10M, low: 20M, oom_group: true}, io: {device: /dev/guest/plain, read_bps: 1M, write_iops: 100}, pids: {limit: 50}}'
+	read_all() {
+		local file
+		for file in cpu.max cpu.max.burst cpu.weight cpuset.cpus memory.max memory.high memory.swap.max memory.low memory.oom.group io.max pids.max; do
+			echo "$file=$(tr -s '\n ' ' ' <"/sys/fs/cgroup/blackhole/${pre}a/$file")"
+		done
+	}
+	up
+	a=$(service a .pid)
+	none=$(read_all)
+	for _ in 1 2; do
+		sed -i "s|resources: .*|resources: $limits|" "$config"
+		bhs apply
+		set=$(read_all)
+		echo "$set"
+		[[ $set == *"cpu.max=50000 100000"*"burst=10000"*"weight=50 "*"cpus=0 "*"memory.max=209715200"*"high=157286400"*"swap.max=10485760"* ]]
+		[[ $set == *"low=20971520"*"oom.group=1"*"rbps=1048576 wbps=max riops=max wiops=100"*"pids.max=50"* ]]
+		sed -i "s|resources: .*|resources: {}|" "$config"
+		bhs apply
+		[[ $(read_all) == "$none" ]]
+	done
+	[[ $(service a .pid) == "$a" ]]
 }

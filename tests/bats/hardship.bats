@@ -68,7 +68,7 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 	Y
 	run -1 up
 	good=$(service good .pid)
-	wait_for 15 is_state checked failed
+	wait_for 60 is_state checked failed
 	run -3 bhs status
 	echo "$output"
 	[[ $(service cannot .state) == failed && $(service cannot '.output | length') -ge 1 ]]
@@ -80,10 +80,11 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 		[[ -z $(cgroups_of "$pre$name") ]]
 		[[ $output == *"${pre}$name: alert: failed since"* && $output == *"${pre}$name: its last output:"* ]]
 	done
-	lines=$(bhs logs "${pre}good" | wc -l)
+	before=$(bhs logs "${pre}good" | wc -l)
 	is_state flood running
 	[[ $(service good '.state + (.pid | tostring) + (.restarts | tostring)') == "running${good}0" ]]
-	wait_for 10 eval '(($(bhs logs "${pre}good" | wc -l) > lines))'
+	grows() { (($(bhs logs "${pre}good" | wc -l) > before)); }
+	wait_for 40 grows
 }
 
 @test "a full disk under the state and the logs is told; nothing falls over, and the state is saved once there is room" {
@@ -99,8 +100,8 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 	a=$(service a .pid) b=$(service b .pid)
 	fill
 	kill -9 "$b" # what it had on the disk may be enough to start it again
-	wait_for 10 eval '[[ $(service b .restarts) -ge 1 ]]'
-	wait_for 10 grep -q "cannot save the state: .*no space left on device" "$logdir/supervisor.out"
+	wait_for 40 eval '[[ $(service b .restarts) -ge 1 ]]'
+	wait_for 40 grep -q "cannot save the state: .*no space left on device" "$logdir/supervisor.out"
 	[[ $(grep -c "cannot save the state" "$logdir/supervisor.out") == 1 ]]
 	bhs down "${pre}b"
 	fill
@@ -111,7 +112,13 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 	bhs restart "${pre}b"
 	is_state b running
 	saved() { jq -r ".services[\"${pre}b\"].state" "$root/@supervisor/state.json"; }
-	wait_for 10 eval '[[ $(saved) == running ]]'
+	wait_for 40 eval '[[ $(saved) == running ]]'
+	# The same where nothing else happens that would have it saved.
+	rm "$root/@supervisor/state.json"
+	mkdir "$root/@supervisor/state.json"
+	bhs restart "${pre}b"
+	rmdir "$root/@supervisor/state.json"
+	wait_for 40 eval '[[ $(saved) == running ]]'
 	jq -e . "$logdir/events.jsonl" >/dev/null # no line is torn
 	[[ $(service a .pid) == "$a" ]]
 	bhs down
@@ -160,14 +167,14 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 	wait_until test -S "$work/notify"
 	NOTIFY_SOCKET=$work/notify "$BLACKHOLE" --root "$root" up -c "$config" >"$work/out" 2>&1 3>&- &
 	up=$!
-	wait_for 15 grep -qx READY=1 "$work/told"
+	wait_for 60 grep -qx READY=1 "$work/told"
 	is_state a running
 	cat "$work/told"
 	[[ $(cat "$work/told") == $'READY=1\nMAINPID='"$up" && $(supervisor_pid) == "$up" ]]
 	sed -i 's/timeout: 0s/timeout: 1s/' "$config"
 	kill -HUP $up
-	wait_for 10 grep -q '"type":"apply".*stop.timeout' "$logdir/events.jsonl"
-	wait_for 10 eval '[[ $(grep -cx READY=1 "$work/told") == 2 ]]'
+	wait_for 40 grep -q '"type":"apply".*stop.timeout' "$logdir/events.jsonl"
+	wait_for 40 eval '[[ $(grep -cx READY=1 "$work/told") == 2 ]]'
 	[[ $(sed -n '3,5s/[0-9]\{3,\}/N/; 3,5p' "$work/told") == $'RELOADING=1\nMONOTONIC_USEC=N\nREADY=1' ]]
 	kill $up
 	wait $up
