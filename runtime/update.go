@@ -192,7 +192,7 @@ func updateCPU(res *cgroups.Resources, c *specs.LinuxCPU) {
 	}
 	if c.Cpus != "" {
 		res.CpusetCpus = c.Cpus
-		delete(res.Unified, cpusFile)
+		delete(res.Unified, "cpuset.cpus")
 	}
 	if c.Mems != "" {
 		res.CpusetMems = c.Mems

@@ -10,24 +10,20 @@ import (
 	"github.com/opencontainers/cgroups"
 )
 
-const cpusFile = "cpuset.cpus"
-
-// allCPUs lifts a list of CPUs. On cgroup v2 an empty list is that of the cgroup
-// above; v1 has no such thing, and gets a copy of it.
+// allCPUs lifts a list of CPUs, by that of the cgroup above. An empty one would
+// follow what that becomes, but the kernel takes none for a cgroup with processes
+// (ENOSPC; validate_change in kernel/cgroup/cpuset.c).
 func allCPUs(res *cgroups.Resources, paths map[string]string) error {
-	if dir, v1 := paths["cpuset"]; v1 {
-		list, err := os.ReadFile(filepath.Join(filepath.Dir(dir), cpusFile))
-		if err != nil {
-			return err
-		}
-		res.CpusetCpus = strings.TrimSpace(string(list))
-		return nil
+	dir, file := paths["cpuset"], "cpuset.cpus"
+	if dir == "" {
+		dir, file = paths[""], "cpuset.cpus.effective"
 	}
-	res.CpusetCpus = ""
-	if res.Unified == nil {
-		res.Unified = map[string]string{}
+	list, err := os.ReadFile(filepath.Join(filepath.Dir(dir), file))
+	if err != nil {
+		return err
 	}
-	res.Unified[cpusFile] = "\n"
+	res.CpusetCpus = strings.TrimSpace(string(list))
+	delete(res.Unified, "cpuset.cpus") // it would be written after
 	return nil
 }
 

@@ -54,6 +54,11 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 		    args: [-c, "sleep 1; echo gone; exit 7"]
 		    restart: {policy: "no"}
 		    health_check: {exec: [/bin/sleep, "30"], interval: 100ms, timeout: 25s}
+		  @quick:
+		    executable: /bin/sh
+		    args: [-c, "sleep 1; exit 8"]
+		    restart: {policy: "no"}
+		    health_check: {exec: [/bin/sleep, "0.3"], interval: 1ms, retries: 1}
 		  @flood:
 		    executable: /usr/bin/yes
 		    resources: {cpu: {quota: 0.2}}
@@ -69,6 +74,8 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 	run -1 up
 	good=$(service good .pid)
 	wait_for 60 is_state checked failed
+	wait_for 60 is_state quick failed
+	[[ $(service quick .reason) == "exit code 8" && $(alerts_of quick unhealthy) == 0 ]]
 	run -3 bhs status
 	echo "$output"
 	[[ $(service cannot .state) == failed && $(service cannot '.output | length') -ge 1 ]]
@@ -184,29 +191,4 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 	sed "s|@PREFIX@/bin/blackhole|$BLACKHOLE|; s|@PREFIX@|/usr|" "$repo/init/blackhole.service" >"$work/blackhole.service"
 	run -0 systemd-analyze verify --man=no "$work/blackhole.service"
 	[[ -z $output ]] # it passes over what it does not understand, and says so
-}
-
-@test "services below a cgroup that was delegated to the supervisor: it makes room, and their limits hold" {
-	[[ -e /sys/fs/cgroup/cgroup.controllers ]] || skip "cgroup v2 alone has the rule"
-	unit=/sys/fs/cgroup/unit$$
-	write_config <<-Y
-		resource_isolation:
-		  cgroup: {version: 2, root_path: $unit}
-		  monitor: {memory_critical: 1}
-		  defaults: {network: {mode: none}}
-		services:
-		  @a: {executable: /bin/sleep, args: ["1000"], resources: {memory: {limit: 60M, swap: 0}}, stop: {timeout: 0s}}
-	Y
-	mkdir "$unit"
-	bash -c "echo 0 >$unit/cgroup.procs && exec timeout 60 \"\$@\"" - "$BLACKHOLE" --root "$root" up -d -c "$config" 3>&-
-	is_state a running
-	grep -qx "0::/unit$$/supervisor" "/proc/$(supervisor_pid)/cgroup"
-	grep -qx "0::/unit$$/blackhole/${pre}a" "/proc/$(service a .pid)/cgroup"
-	run bhs exec "${pre}a" perl -e '$x = "x" x (50 << 20); print "fed\n"' </dev/null
-	[[ $output != *fed* ]]
-	sed -i 's/60M/300M/' "$config"
-	bhs apply
-	[[ $(bhs exec "${pre}a" perl -e '$x = "x" x (50 << 20); print "fed\n"' </dev/null) == fed ]]
-	bhs down
-	find "$unit" -depth -type d -exec rmdir {} +
 }
