@@ -126,6 +126,9 @@ func (s *Supervisor) adopt(names []string) {
 			s.event(sv, func() action { sv.enter(Failed, time.Now(), err.Error()); return doNothing })
 		case found != nil:
 			s.takeOver(sv, found)
+			if old.Pending {
+				s.goOn(sv)
+			}
 		case known && old.Active: // it ended, and its container is gone
 			s.endedUnseen(sv)
 		case known && old.Stopped && sv.policy.restart != spec.RestartAlways:

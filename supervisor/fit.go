@@ -3,9 +3,12 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"time"
+
+	"github.com/opencontainers/runtime-spec/specs-go"
 
 	"blackhole/bundle"
 	"blackhole/runtime"
@@ -51,9 +54,9 @@ func (s *Supervisor) fit(sv *service) {
 	sv.fitting = true
 	name, run, was, is := sv.name, sv.run, sv.made, sv.config
 	s.work.Go(func() {
-		notes, err := s.refit(name, was, is)
+		notes, err := s.refit(name, is)
 		s.post(func() {
-			sv.fitting = false
+			sv.fitting, s.dirty = false, true
 			if sv.run != run || !sv.alive {
 				return // it has ended, and is made of the new configuration if it is started again
 			}
@@ -66,7 +69,7 @@ func (s *Supervisor) fit(sv *service) {
 			}
 			s.warn(sv, err)
 			sv.unfit = oneLine(err)
-			if sv.config == is {
+			if sv.config == is && was != nil {
 				sv.config = was
 				s.reconfigure(sv)
 				s.saveApplied()
@@ -75,12 +78,53 @@ func (s *Supervisor) fit(sv *service) {
 	})
 }
 
-// refit changes a container in place; when it fails, all is as it was.
-func (s *Supervisor) refit(name string, was, is *spec.Config) (notes []string, err error) {
-	old, _, err := s.o.Bundle(was, name)
+// goOn finishes what a supervisor that was killed had begun to apply to a service.
+func (s *Supervisor) goOn(sv *service) {
+	name, run, config := sv.name, sv.run, sv.config
+	sv.made, sv.fitting = nil, true // its bundle tells
+	s.work.Go(func() {
+		restart := false
+		old, err := s.bundleOf(name)
+		if err == nil {
+			var is bundle.Contents
+			if is, _, err = s.o.Bundle(config, name); err == nil {
+				restart, err = fixedDiffer(bundle.Contents{Config: old}, bundle.Contents{Config: is.Config})
+			}
+		}
+		s.post(func() {
+			sv.fitting = false
+			switch {
+			case err != nil:
+				s.warn(sv, fmt.Errorf("cannot go on to apply its configuration: %w", err))
+			case sv.run != run || !sv.alive:
+			case restart:
+				sv.wantsRestart = true
+			default:
+				s.fit(sv)
+			}
+		})
+	})
+}
+
+// bundleOf reads the bundle that a service's container was made from, as it was
+// written.
+func (s *Supervisor) bundleOf(name string) (*specs.Spec, error) {
+	dir := s.o.Paths.bundle(name)
+	config, err := bundle.Load(dir)
+	if err == nil && config.Root.Path == filepath.Join(dir, bundle.RootfsName) {
+		config.Root.Path = bundle.RootfsName
+	}
+	return config, err
+}
+
+// refit changes a container in place, from what its bundle says; when it fails,
+// all is as it was.
+func (s *Supervisor) refit(name string, is *spec.Config) (notes []string, err error) {
+	config, err := s.bundleOf(name)
 	if err != nil {
 		return nil, err
 	}
+	old := bundle.Contents{Config: config}
 	contents, notes, err := s.o.Bundle(is, name)
 	if err != nil {
 		return nil, err

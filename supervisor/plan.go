@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -207,7 +208,13 @@ func fixedDiffer(was, is bundle.Contents) (bool, error) {
 		maps.Copy(config.Annotations, network.Annotations())
 		config.Linux, c.Config = &linux, &config
 	}
-	return !reflect.DeepEqual(was, is), nil
+	// As they are on disk, where nothing and an empty list are the same.
+	a, err := json.Marshal(was)
+	if err != nil {
+		return false, err
+	}
+	b, err := json.Marshal(is)
+	return !bytes.Equal(a, b), err
 }
 
 func networkOf(c bundle.Contents) (params.Params, error) {

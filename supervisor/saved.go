@@ -26,6 +26,8 @@ type savedService struct {
 	Signal   spec.Signal   `json:"stop_signal"`
 	Timeout  time.Duration `json:"stop_timeout_ns"`
 	Needs    []string      `json:"depends_on,omitempty"`
+	// Pending: what runs is not yet as the configuration that was applied has it.
+	Pending bool `json:"pending,omitempty"`
 }
 
 const savedVersion = 1
@@ -40,6 +42,7 @@ func (s *Supervisor) save() {
 			State: sv.state, Active: sv.active(), Stopped: sv.state == Stopped && sv.reason != finished,
 			Restarts: sv.restarts, Exit: sv.exit, Reason: sv.reason,
 			Signal: *sv.spec.Stop.Signal, Timeout: sv.policy.stopTimeout, Needs: sv.spec.DependsOn,
+			Pending: sv.alive && sv.made != sv.config,
 		}
 	}
 	data, err := json.Marshal(out)

@@ -342,3 +342,27 @@ on_a_host() {
 		bhs down
 		[[ $(ip -o link) != *bhv* ]]'
 }
+
+@test "what a supervisor was killed over is finished by the next" {
+	write_config <<-'Y'
+		resource_isolation: {defaults: {network: {mode: none}}}
+		services:
+		  @a: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}, resources: {memory: {limit: 50M}}}
+		  @b: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}, environment: {V: "1"}}
+		  @c: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}, environment: {V: "1"}}
+	Y
+	up
+	a=$(service a .pid) b=$(service b .pid) c=$(service c .pid)
+	kill -9 "$(supervisor_pid)"
+	wait_until ended "$(supervisor_pid)"
+	# As it is on disk between the decision and the deed.
+	sed -i 's/50M/70M/' "$root/@supervisor/applied.yaml"
+	sed -i "/^ *${pre}b:/,/V:/s/V: .*/V: '2'/" "$root/@supervisor/applied.yaml"
+	state=$root/@supervisor/state.json
+	jq --arg p "$pre" '.services[$p + "a"].pending = true | .services[$p + "b"].pending = true | .services[$p + "c"].pending = true' "$state" >"$work/changed.json" && cp "$work/changed.json" "$state"
+	up
+	wait_for 40 eval '[[ $(service a .stats.memory.limit) == $((70 << 20)) ]]'
+	wait_for 40 eval 'grep -qsz V=2 "/proc/$(service b .pid)/environ"'
+	[[ $(service a .pid) == "$a" && $(service c .pid) == "$c" && $(service b .pid) != "$b" ]]
+	wait_for 40 eval '[[ $(jq "[.services[].pending] | any" "$state") == false ]]'
+}
