@@ -168,7 +168,7 @@ func (s *Supervisor) shape(name string, old, contents bundle.Contents) (undo fun
 	return func() error { return s.o.Shape(name, was) }, nil
 }
 
-// limitsChanged ends the alerts that were about limits that are no more; the next
+// limitsChanged ends the alerts that were about limits that are no more; a
 // sample raises those that are still true.
 func (s *Supervisor) limitsChanged(sv *service) {
 	for kind, a := range sv.firing {
@@ -179,6 +179,7 @@ func (s *Supervisor) limitsChanged(sv *service) {
 	if sv.usage != nil {
 		sv.usage.throttled = time.Time{}
 	}
+	s.sampleSoon(sv.name) // one that sleeps is not looked at else
 }
 
 // blocked names a service that runs still and has something that the
