@@ -52,9 +52,10 @@ func (s *Supervisor) fit(sv *service) {
 		return
 	}
 	sv.fitting = true
+	critical := float64(*s.monitor.MemoryCritical)
 	name, run, was, is := sv.name, sv.run, sv.made, sv.config
 	s.work.Go(func() {
-		notes, err := s.refit(name, is)
+		notes, err := s.refit(name, is, critical)
 		s.post(func() {
 			sv.fitting, s.dirty = false, true
 			if sv.run != run || !sv.alive {
@@ -119,7 +120,7 @@ func (s *Supervisor) bundleOf(name string) (*specs.Spec, error) {
 
 // refit changes a container in place, from what its bundle says; when it fails,
 // all is as it was.
-func (s *Supervisor) refit(name string, is *spec.Config) (notes []string, err error) {
+func (s *Supervisor) refit(name string, is *spec.Config, critical float64) (notes []string, err error) {
 	config, err := s.bundleOf(name)
 	if err != nil {
 		return nil, err
@@ -129,6 +130,7 @@ func (s *Supervisor) refit(name string, is *spec.Config) (notes []string, err er
 	if err != nil {
 		return nil, err
 	}
+	guard(contents.Config, critical)
 	undo, err := s.shape(name, old, contents)
 	if err != nil {
 		return nil, err
