@@ -23,12 +23,12 @@ func downCommand() *cli.Command {
 			if len(names) == 0 {
 				request.Method = "end"
 			}
-			_, err := p.Ask(request)
+			reply, err := askPatiently(c.App.ErrWriter, p, request)
 			if errors.Is(err, supervisor.ErrNone) {
 				return p.StopUnsupervised(newRuntime(c), names)
 			}
 			if err == nil && len(names) == 0 {
-				err = p.AwaitEnd()
+				err = supervisor.AwaitEnd(reply.Pid)
 			}
 			return err
 		},

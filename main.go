@@ -38,6 +38,7 @@ func commands() []*cli.Command {
 		upCommand(),
 		downCommand(),
 		restartCommand(),
+		applyCommand(),
 		statusCommand(),
 		topCommand(),
 		logsCommand(),

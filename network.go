@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"blackhole/hooks"
+	"blackhole/hooks/params"
 	"blackhole/spec"
 )
 
@@ -47,6 +48,13 @@ func changeBandwidth(c *cli.Context, id string) (undo func() error, err error) {
 		}
 	}
 	return func() error { return network.Shape(id, old) }, network.Shape(id, want)
+}
+
+// shapeNetwork brings a service's network to the bandwidth of its bundle.
+func shapeNetwork(service string, p params.Params) error {
+	return new(hooks.Network).Shape(service, hooks.Bandwidth{
+		IngressRate: p.IngressRate, EgressRate: p.EgressRate, IngressBurst: p.IngressBurst, EgressBurst: p.EgressBurst,
+	})
 }
 
 // amount reads a flag, if it was given, in the units of the configuration.

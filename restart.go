@@ -15,7 +15,7 @@ func restartCommand() *cli.Command {
 		Description: "Without SERVICE all. One that is stopped or has failed is started. Waits until they are\n" +
 			"up, and exits with 1 if one is not. The configuration is the supervisor's.",
 		Action: func(c *cli.Context) error {
-			reply, err := paths(c).Ask(supervisor.Request{Method: "restart", Services: c.Args().Slice()})
+			reply, err := askPatiently(c.App.ErrWriter, paths(c), supervisor.Request{Method: "restart", Services: c.Args().Slice()})
 			if err != nil {
 				return hintUp(err)
 			}

@@ -32,7 +32,8 @@ func upCommand() *cli.Command {
 		Description: "Without SERVICE all of the configuration; with it those and what they depend on. Stays in\n" +
 			"the foreground; SIGINT and SIGTERM stop the services and end it, SIGQUIT ends it alone:\n" +
 			"the services go on, and the next up takes them over, as it does after a crash.\n" +
-			"With --detach, exits once every service is up, with 1 if one is not.",
+			"SIGHUP applies the file as it is now, see apply. With --detach, exits once every service is\n" +
+			"up, with 1 if one is not.",
 		Flags: []cli.Flag{
 			configFlag(),
 			&cli.BoolFlag{Name: "detach", Aliases: []string{"d"}, Usage: "supervise in the background"},
@@ -64,13 +65,24 @@ func up(c *cli.Context, report *report) error {
 	if err != nil {
 		return err
 	}
+	own, err := configPaths(c)
+	if err != nil {
+		return err
+	}
 	o := supervisor.Options{
 		Paths:   paths(c),
 		Runtime: newRuntime(c),
-		Load:    func() (*spec.Config, error) { return loadValid(c) },
+		Load: func(files []string) (*spec.Config, error) {
+			if files == nil {
+				files = own
+			}
+			return loadValid(files)
+		},
 		Bundle: func(config *spec.Config, name string) (bundle.Contents, []string, error) {
 			return serviceBundle(config, name)
 		},
+		Shape:    shapeNetwork,
+		Notify:   notifyManager,
 		Services: c.Args().Slice(),
 		Group:    group,
 		Metrics:  c.String("metrics"),
@@ -79,25 +91,27 @@ func up(c *cli.Context, report *report) error {
 		Network:  collect.Meter(),
 		Settled: func() {
 			report.end(nil)
-			notifyReady()
+			notifyManager(fmt.Sprintf("READY=1\nMAINPID=%d", os.Getpid()))
 		},
 		Out: c.App.ErrWriter,
 	}
-	stop, leave := make(chan os.Signal, 2), make(chan os.Signal, 1)
+	stop, leave, reload := make(chan os.Signal, 2), make(chan os.Signal, 1), make(chan os.Signal, 1)
 	signal.Notify(stop, unix.SIGINT, unix.SIGTERM)
 	signal.Notify(leave, unix.SIGQUIT)
-	return supervisor.Run(o, supervisor.Signals{Stop: stop, Leave: leave})
+	signal.Notify(reload, unix.SIGHUP)
+	return supervisor.Run(o, supervisor.Signals{Stop: stop, Leave: leave, Reload: reload})
 }
 
 // loadValid reads the configuration and fails with everything that is wrong in
 // it or lacking on this host.
-func loadValid(c *cli.Context) (*spec.Config, error) {
-	config, err := loadConfig(c)
-	if err != nil {
+func loadValid(files []string) (*spec.Config, error) {
+	config, err := spec.Load(files)
+	var unread spec.Faults
+	if err != nil && (!errors.As(err, &unread) || config == nil) {
 		return nil, err
 	}
 	faults, _ := config.CheckHost(host.New())
-	if all := config.Sorted(config.Check(), faults); len(all) > 0 {
+	if all := config.Sorted(unread, config.Check(), faults); len(all) > 0 {
 		return nil, all
 	}
 	return config, nil
@@ -221,22 +235,4 @@ func notUp(services []supervisor.ServiceStatus) error {
 		return fmt.Errorf("cannot bring all services up: %s", strings.Join(names, ", "))
 	}
 	return nil
-}
-
-// notifyReady tells the service manager, if there is one, that the services are
-// up (sd_notify(3)).
-func notifyReady() {
-	path := os.Getenv("NOTIFY_SOCKET")
-	if path == "" {
-		return
-	}
-	if path[0] == '@' {
-		path = "\x00" + path[1:]
-	}
-	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return
-	}
-	defer unix.Close(fd)
-	_ = unix.Sendto(fd, []byte("READY=1"), 0, &unix.SockaddrUnix{Name: path})
 }

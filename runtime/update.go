@@ -17,7 +17,10 @@ type Update struct {
 	// Resources in config.json's form. Of memory.limit, a value below what the
 	// container uses makes the kernel reclaim and then kill, unless
 	// memory.checkBeforeUpdate is set. Devices are not changed.
+	// A throttle rate of 0 lifts that device's limit.
 	Resources specs.LinuxResources
+	// AllCPUs lets it run on every CPU that the cgroup above it has.
+	AllCPUs bool
 	// L3CacheSchema and MemBwSchema are lines of resctrl's schemata, for a
 	// container that has an Intel RDT group.
 	L3CacheSchema, MemBwSchema string
@@ -59,6 +62,12 @@ func (r *Runtime) update(id string, u Update) error {
 	updateMemory(res, u.Resources.Memory)
 	updateCPU(res, u.Resources.CPU)
 	updateBlockIO(res, u.Resources.BlockIO)
+	if u.AllCPUs {
+		if err := allCPUs(res, state.CgroupPaths); err != nil {
+			return err
+		}
+	}
+	unthrottled := dropUnthrottled(res, state.CgroupPaths)
 	if p := u.Resources.Pids; p != nil && p.Limit != nil {
 		res.PidsLimit = p.Limit
 	}
@@ -70,7 +79,11 @@ func (r *Runtime) update(id string, u Update) error {
 	if err != nil {
 		return err
 	}
-	if err := c.Set(config); err != nil {
+	err = c.Set(config)
+	if err == nil {
+		err = writeLines(unthrottled)
+	}
+	if err != nil {
 		// Libcontainer sets back what its own configuration says, and that is
 		// silent on every limit that was not set before.
 		if rerr := before.restore(); rerr != nil {
@@ -177,6 +190,7 @@ func updateCPU(res *cgroups.Resources, c *specs.LinuxCPU) {
 	}
 	if c.Cpus != "" {
 		res.CpusetCpus = c.Cpus
+		delete(res.Unified, "cpuset.cpus")
 	}
 	if c.Mems != "" {
 		res.CpusetMems = c.Mems

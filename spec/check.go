@@ -14,7 +14,9 @@ import (
 func (c *Config) Check(services ...string) Faults {
 	k := c.newChecker(services)
 	k.isolation()
-	k.resources(defaultsOnly, &k.iso.Defaults)
+	defaults := k.iso.Defaults
+	defaults.dropOpen()
+	k.resources(defaultsOnly, &defaults)
 	for _, name := range k.names {
 		k.service(name)
 	}

@@ -15,7 +15,7 @@ func TestCheckFaults(t *testing.T) {
 		{"resource_isolation: {defaults: {memory: {soft: 768M}}}\nservices: {a: {resources: {memory: {limit: 512M}}}, b: {}}", `2:44 services.a.resources.memory.limit`, `cannot use 512M: it is below memory.soft 768M (f:1:48)`},
 		{"resource_isolation: {defaults: {memory: {limit: 1M, soft: 2M}}}\nservices: {a: {}, b: {}}", `1:59 resource_isolation.defaults.memory.soft`, `cannot use 2M: it is above memory.limit 1M (f:1:49)`},
 		{"resource_isolation: {defaults: {memory: {limit: 1M}}}\nservices: {a: {resources: {memory: {soft: 2M}}}}", `2:43 services.a.resources.memory.soft`, `cannot use 2M: it is above memory.limit 1M (f:1:49)`},
-		{`services: {a: {resources: {memory: {limit: 9223372036854775807, swap: 1}}}}`, `1:71 services.a.resources.memory.swap`, `cannot use 1: with memory.limit 9223372036854775807 it is more than the kernel can count`},
+		{`services: {a: {resources: {memory: {limit: 9223372036854775806, swap: 2}}}}`, `1:71 services.a.resources.memory.swap`, `cannot use 2: with memory.limit 9223372036854775806 it is more than the kernel can count`},
 		{"resource_isolation: {cgroup: {version: 2}}\nservices: {a: {resources: {memory: {kernel: 1M}}}}", `2:45 services.a.resources.memory.kernel`, `cannot limit kernel memory to 1M: cgroup v2 counts it in memory.limit, use that alone`},
 		{"resource_isolation: {cgroup: {version: 2}}\nservices: {a: {resources: {memory: {oom_kill_disable: true}}}}", `2:55 services.a.resources.memory.oom_kill_disable`, `cannot use true: cgroup v2 always kills at memory.limit, use memory.soft to slow the service down before`},
 		{`services: {a: {resources: {fds: {soft: 2, hard: 1}}}}`, `1:40 services.a.resources.fds.soft`, `cannot use 2: it is above fds.hard 1 (f:1:49)`},

@@ -193,9 +193,10 @@ func (k *hostChecker) process(name string, s *Service) {
 			k.of(name, fmt.Sprintf("security.capabilities[%d]", i), "cannot give %s: this process does not have it", c)
 		}
 	}
-	if profile := *s.Security.SeccompProfile; profile != "" {
+	const profileKey = "security.seccomp_profile"
+	if profile := *s.Security.SeccompProfile; profile != "" && !k.config.beside[k.written(name, profileKey)] {
 		if _, err := profiles.Load(profile); err != nil {
-			k.of(name, "security.seccomp_profile", "%v", err)
+			k.of(name, profileKey, "%v", err)
 		}
 	}
 	if adj, lowest := s.OOMScoreAdj, k.host.OOMScoreAdj(); adj != nil && *adj < lowest && !k.host.HasCapability("CAP_SYS_RESOURCE") {

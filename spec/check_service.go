@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	profiles "blackhole/seccomp-profiles"
 )
 
 // service checks one service by itself.
@@ -18,6 +20,7 @@ func (k *checker) service(name string) {
 	k.network(name, s)
 	k.filesystem(at+".filesystem", s.Filesystem)
 	k.health(at+".health_check", s.HealthCheck)
+	k.profile(name, *s.Security.SeccompProfile)
 	k.twice(at+".security.capabilities", k.config.Services[name].Security.Capabilities, "capability")
 	k.twice(at+".depends_on", s.DependsOn, "service")
 	k.twice(at+".network.interfaces", s.Network.Interfaces, "interface")
@@ -87,6 +90,18 @@ func (k *checker) filesystem(at string, f Filesystem) {
 		case !k.config.has(entry + ".path"):
 			k.fault(entry, "cannot mount a tmpfs without a path")
 		}
+	}
+}
+
+// profile reads a seccomp profile that lies beside the configuration; others are
+// the host's, see CheckHost.
+func (k *checker) profile(name, profile string) {
+	const key = "security.seccomp_profile"
+	if !k.config.beside[k.written(name, key)] {
+		return
+	}
+	if _, err := profiles.Load(profile); err != nil {
+		k.of(name, key, "%v", err)
 	}
 }
 

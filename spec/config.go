@@ -13,7 +13,8 @@ type Config struct {
 
 	// places says where each key was written, by its path ("services.storage.resources.cpu").
 	places map[string]Place
-	files  []string // in the order they were read
+	beside map[string]bool // keys that name a file beside the configuration's
+	files  []string        // in the order they were read
 }
 
 // Isolation is the key resource_isolation: what holds for all services.
@@ -46,7 +47,7 @@ type Resources struct {
 
 // CPU is cpu.max, cpu.max.burst, cpu.weight and cpuset.cpus.
 type CPU struct {
-	Quota  *Cores  `yaml:"quota" over:"0" doc:"cores that may be used at most: 1.5 is one and a half (cpu.max)"`
+	Quota  *Cores  `yaml:"quota" over:"0" open:"max" doc:"cores that may be used at most: 1.5 is one and a half; unlimited lifts the default (cpu.max)"`
 	Period *Period `yaml:"period" doc:"over which the quota is counted, 1ms to 1s, default 100ms (cpu.max)"`
 	Burst  *Period `yaml:"burst" doc:"unused time that may be saved up and spent beyond the quota (cpu.max.burst)"`
 	Shares *uint64 `yaml:"shares" min:"2" max:"262144" doc:"weight against other services when CPUs are short, 2 to 262144, default 1024 (cpu.weight)"`
@@ -55,9 +56,9 @@ type CPU struct {
 
 // Memory is memory.max, memory.high, memory.swap.max, memory.low and memory.oom.group.
 type Memory struct {
-	Limit          *Size `yaml:"limit" over:"0" doc:"at which the kernel kills (memory.max)"`
-	Soft           *Size `yaml:"soft" over:"0" doc:"above which the service is slowed and reclaimed (memory.high)"`
-	Swap           *Size `yaml:"swap" doc:"swap on top of the limit; 0 forbids it, unset says nothing (memory.swap.max)"`
+	Limit          *Size `yaml:"limit" over:"0" open:"max" doc:"at which the kernel kills; unlimited lifts the default (memory.max)"`
+	Soft           *Size `yaml:"soft" over:"0" open:"max" doc:"above which the service is slowed and reclaimed; unlimited lifts the default (memory.high)"`
+	Swap           *Size `yaml:"swap" open:"max" doc:"swap on top of the limit; 0 forbids it, unset says nothing, unlimited lifts the default (memory.swap.max)"`
 	Low            *Size `yaml:"low" doc:"protected from reclaim (memory.low)"`
 	OOMGroup       *bool `yaml:"oom_group" doc:"an out-of-memory kill takes every process of the service (memory.oom.group)"`
 	Kernel         *Size `yaml:"kernel" doc:"cgroup v1 alone; v2 counts kernel memory in limit"`
@@ -83,7 +84,7 @@ type FDs struct {
 
 // Pids is pids.max.
 type Pids struct {
-	Limit *int64 `yaml:"limit" min:"1" doc:"processes and threads at most (pids.max)"`
+	Limit *int64 `yaml:"limit" min:"1" open:"max" doc:"processes and threads at most; unlimited lifts the default (pids.max)"`
 }
 
 // ServiceBandwidth is the network part of Resources.
@@ -106,7 +107,7 @@ type Security struct {
 	Group          *string  `yaml:"group" doc:"name or number; empty is the user's own group"`
 	NoNewPrivs     *bool    `yaml:"no_new_privs" doc:"no program gains privileges by execve (PR_SET_NO_NEW_PRIVS), default true"`
 	Capabilities   []string `yaml:"capabilities" is:"capability" doc:"the only capabilities it has; [] is none"`
-	SeccompProfile *string  `yaml:"seccomp_profile" is:"profile" doc:"default, strict, unconfined, or the path of a profile"`
+	SeccompProfile *string  `yaml:"seccomp_profile" is:"profile" doc:"default, strict, unconfined, or the path of a profile: absolute, or from ./ on beside this file"`
 }
 
 // HostNet is the key resource_isolation.network.

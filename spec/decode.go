@@ -3,6 +3,7 @@ package spec
 import (
 	"encoding"
 	"fmt"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -14,11 +15,13 @@ import (
 //	is    what kind of word a text is, see wordOf
 //	keys  what kind of word a map's keys are
 //	min, max, over  bounds of a number, inclusive, inclusive and exclusive
+//	open  the value may be "unlimited", see openLimit
 //
 // It goes on after a fault, and leaves the value unset.
 type decoder struct {
 	faults  Faults
 	places  map[string]Place // of all values, by path; nil to not keep them
+	beside  map[string]bool  // the paths of keys that name a file beside this one, see isBeside
 	partial bool             // the node is one of several files: what it lacks may stand in another
 }
 
@@ -56,6 +59,10 @@ func (d *decoder) value(n *node, path string, v reflect.Value, tag reflect.Struc
 			return false
 		}
 		v.Set(elem)
+		return true
+	}
+	if tag.Get("open") != "" && n.kind == scalarNode && isUnlimited(n.text) {
+		openLimit(v)
 		return true
 	}
 	switch u := v.Addr().Interface().(type) {
@@ -192,8 +199,24 @@ func (d *decoder) text(n *node, path string, v reflect.Value, tag reflect.Struct
 		return false
 	}
 	v.SetString(n.text)
+	if tag.Get("is") == "profile" && isBeside(n.text) {
+		whole, err := filepath.Abs(filepath.Join(filepath.Dir(n.place.File), n.text))
+		if err != nil {
+			d.fault(n.place, path, "cannot find %s: %v", quote(n.text), err)
+			return false
+		}
+		v.SetString(whole)
+		if d.beside != nil {
+			d.beside[path] = true
+		}
+	}
 	return true
 }
+
+// isBeside: a path from the folder of the configuration file on, wherever the
+// command is run. What it names belongs to the configuration, and is checked
+// without a host too.
+func isBeside(s string) bool { return strings.HasPrefix(s, "./") || strings.HasPrefix(s, "../") }
 
 // noNUL: a text that goes to the kernel ends at its first NUL.
 func noNUL(s string) error {

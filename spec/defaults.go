@@ -89,6 +89,16 @@ func (c *Config) EffectiveIsolation() Isolation {
 //
 // It fails where there is no service of that name.
 func (c *Config) Service(name string) (*Service, error) {
+	s, err := c.merged(name)
+	if err == nil {
+		s.Resources.dropOpen()
+	}
+	return s, err
+}
+
+// merged is Service with the limits that the service lifted still told from
+// those that nobody set.
+func (c *Config) merged(name string) (*Service, error) {
 	own := c.Services[name]
 	if own == nil {
 		return nil, c.noService(name)
@@ -101,12 +111,15 @@ func (c *Config) Service(name string) (*Service, error) {
 	if !s.shaped() {
 		iso.Defaults.Network.Bandwidth = Bandwidth{} // there is no interface of its own to shape
 	}
+	if quota := own.Resources.CPU.Quota; quota != nil && isOpen(reflect.ValueOf(*quota)) {
+		iso.Defaults.CPU.Burst = nil // it is saved from the quota
+	}
 	s.applyPriority(iso.Cgroup.Controllers)
 	inherit(&s.Resources, iso.Defaults)
 	inherit(&s.Security, iso.Security)
 	inherit(&s, builtinService())
 
-	if cpu := &s.Resources.CPU; cpu.Quota != nil && cpu.Period == nil {
+	if cpu := &s.Resources.CPU; cpu.Quota != nil && cpu.Period == nil && !isOpen(reflect.ValueOf(*cpu.Quota)) {
 		cpu.Period = ptr(builtinPeriod)
 	}
 	s.Filesystem.Tmpfs = slices.Clone(s.Filesystem.Tmpfs)
@@ -124,7 +137,7 @@ func (c *Config) Service(name string) (*Service, error) {
 func (c *Config) Effective() *Config {
 	e := &Config{Isolation: c.EffectiveIsolation(), Services: map[string]*Service{}}
 	for name := range c.Services {
-		e.Services[name], _ = c.Service(name) // it is there
+		e.Services[name], _ = c.merged(name) // it is there
 	}
 	return e
 }

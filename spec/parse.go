@@ -98,9 +98,9 @@ func Parse(sources ...Source) (*Config, error) {
 		}
 		merged = mergeNodes(merged, tree)
 	}
-	d := decoder{places: map[string]Place{}}
+	d := decoder{places: map[string]Place{}, beside: map[string]bool{}}
 	c := d.config(merged)
-	c.places, c.files = d.places, files
+	c.places, c.beside, c.files = d.places, d.beside, files
 	faults = append(faults, d.faults...)
 	switch {
 	case len(faults) == 0:

@@ -35,7 +35,7 @@ func (c *Config) Render(service string, format Format) ([]byte, error) {
 		add(out, "resource_isolation", renderValue(reflect.ValueOf(e.Isolation)))
 		add(out, "services", c.renderServices(e.Services))
 	} else {
-		s, err := c.Service(service)
+		s, err := c.merged(service)
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +129,12 @@ func renderStruct(v reflect.Value) *yaml.Node {
 	n := mappingOf()
 	for i := range v.NumField() {
 		if key := v.Type().Field(i).Tag.Get("yaml"); key != "" {
-			add(n, key, renderValue(v.Field(i)))
+			f := v.Field(i)
+			if v.Type().Field(i).Tag.Get("open") != "" && !f.IsNil() && isOpen(f.Elem()) {
+				add(n, key, scalarOf("!!str", unlimited))
+				continue
+			}
+			add(n, key, renderValue(f))
 		}
 	}
 	if len(n.Content) == 0 {

@@ -34,7 +34,7 @@ type schemaGenerator struct{ defs map[string]any }
 
 // of is what the schema says of one key. Every key may be null, which is unset.
 func (g schemaGenerator) of(t reflect.Type, tag reflect.StructTag) map[string]any {
-	s := nullable(g.value(t, tag))
+	s := nullable(opened(g.value(t, tag), tag))
 	if doc := tag.Get("doc"); doc != "" {
 		s["description"] = doc
 	}
@@ -113,6 +113,20 @@ func bounded(s map[string]any, tag reflect.StructTag) map[string]any {
 			}
 		}
 	}
+	return s
+}
+
+// opened adds the words that lift a limit, see isUnlimited.
+func opened(s map[string]any, tag reflect.StructTag) map[string]any {
+	if tag.Get("open") == "" {
+		return s
+	}
+	const words = `^(unlimited|max)$`
+	if pattern, ok := s["pattern"].(string); ok {
+		s["pattern"] = words + "|" + pattern
+		return s
+	}
+	s["type"], s["pattern"] = []any{s["type"], "string"}, words
 	return s
 }
 

@@ -76,6 +76,8 @@ func TestSchemaTakesWhatIsRight(t *testing.T) {
 		"services:\nresource_isolation:\nx-a: 1",
 		"services: {a: {args: [1, true, x], environment: {A: 1, B: true}, executable: ~}}",
 		"services: {a: {resources: {memory: {limit: 1.5G, soft: 4096}, cpu: {period: 50000, cpuset: 3}}, stop: {signal: 15, timeout: 0}}}",
+		"services: {a: {resources: {memory: {limit: unlimited, soft: max, swap: unlimited}, cpu: {quota: max}, pids: {limit: unlimited}}}}",
+		"services: {a: {security: {seccomp_profile: ./p.json}}}",
 		"services: {a: {network: {ports: [80, '[::1]:1:2/udp']}, restart: {policy: no}, rlimits: ~}}",
 	} {
 		v := instance(t, []byte(text))
@@ -104,6 +106,9 @@ func TestSchemaRefusesWhatIsWrong(t *testing.T) {
 		"services: {a: {resources: {memory: {limit: 12Q}}}}",
 		"services: {a: {resources: {memory: {limit: -1}}}}",
 		"services: {a: {resources: {memory: {limit: 0}}}}",
+		"services: {a: {resources: {memory: {low: unlimited}}}}",
+		"services: {a: {resources: {pids: {limit: many}}}}",
+		"services: {a: {health_check: {http: 'https://x/'}}}",
 		"services: {a: {resources: {memory: {limit: 10mbit}}}}",
 		"services: {a: {resources: {memory: {oom_group: 'yes'}}}}",
 		"services: {a: {resources: {cpu: {shares: 1}}}}",

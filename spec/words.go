@@ -38,7 +38,7 @@ func wordOf(name string) word {
 	case "namespace":
 		return word{check: checkNamespace, pattern: `^[^/]+$|` + pathPattern}
 	case "url":
-		return word{check: checkURL, pattern: `^https?://.+`}
+		return word{check: checkURL, pattern: `^[hH][tT][tT][pP]://.+`}
 	case "capability":
 		return word{check: oneOf("capability", capabilities), words: capabilities()}
 	case "controller":
@@ -46,7 +46,7 @@ func wordOf(name string) word {
 	case "rlimit":
 		return word{check: checkRlimitName, words: rlimits()}
 	case "profile":
-		return word{check: checkProfile, pattern: `^(` + strings.Join(profiles.Names(), "|") + `)$|` + pathPattern}
+		return word{check: checkProfile, pattern: `^(` + strings.Join(profiles.Names(), "|") + `)$|^\.\.?/.|` + pathPattern}
 	}
 	return word{check: func(string) error { return nil }}
 }
@@ -137,7 +137,10 @@ func checkNamespace(s string) error {
 
 func checkURL(s string) error {
 	u, err := url.Parse(s)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+	if err == nil && u.Scheme == "https" {
+		return errors.New("cannot use " + quote(s) + " as a health check: https is not spoken here, use exec with a program that does")
+	}
+	if err != nil || u.Scheme != "http" || u.Hostname() == "" {
 		return errors.New("cannot use " + quote(s) + " as a URL: write http://HOST[:PORT]/PATH")
 	}
 	return nil
@@ -147,8 +150,8 @@ func checkProfile(s string) error {
 	if path.IsAbs(s) {
 		return checkPath(s)
 	}
-	withPath := func() []string { return append(profiles.Names(), "the absolute path of one's own") }
-	if slices.Contains(profiles.Names(), s) {
+	withPath := func() []string { return append(profiles.Names(), "the path of one's own, absolute or from ./ on") }
+	if isBeside(s) || slices.Contains(profiles.Names(), s) {
 		return nil
 	}
 	return oneOf("seccomp profile", withPath)(s)

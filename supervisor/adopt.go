@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"blackhole/internal/cleanup"
+	"blackhole/runtime"
 	"blackhole/spec"
 )
 
@@ -40,6 +41,9 @@ func (s *Supervisor) open(undo *cleanup.Stack) error {
 	if err := s.serveMetrics(undo); err != nil {
 		return err
 	}
+	if err := runtime.MakeRoom(*s.config.EffectiveIsolation().Cgroup.RootPath); err != nil {
+		return err
+	}
 	if err := s.openToGroup(); err != nil {
 		return err
 	}
@@ -65,6 +69,7 @@ func (s *Supervisor) open(undo *cleanup.Stack) error {
 		}
 		if !s.leaving && s.ending {
 			_ = os.Remove(p.saved())
+			_ = os.Remove(p.applied())
 		}
 		return nil
 	})
@@ -107,15 +112,9 @@ func (s *Supervisor) adopt(names []string) {
 		}
 		if _, err := s.config.Service(name); err == nil {
 			s.add(name)
-			continue
+		} else {
+			s.warn(nil, fmt.Errorf("service %s may run still, and is in no configuration: blackhole delete --force %s ends it", name, name))
 		}
-		// It is in no configuration any more: watched until it ends.
-		orphan, err := (&spec.Config{Services: map[string]*spec.Service{name: {}}}).Service(name)
-		if err != nil {
-			continue
-		}
-		*orphan.Restart.Policy = spec.RestartNo
-		s.add(name)
 	}
 	for _, sv := range s.all() {
 		old, known := saved.Services[sv.name]
@@ -127,6 +126,9 @@ func (s *Supervisor) adopt(names []string) {
 			s.event(sv, func() action { sv.enter(Failed, time.Now(), err.Error()); return doNothing })
 		case found != nil:
 			s.takeOver(sv, found)
+			if old.Pending {
+				s.goOn(sv)
+			}
 		case known && old.Active: // it ended, and its container is gone
 			s.endedUnseen(sv)
 		case known && old.Stopped && sv.policy.restart != spec.RestartAlways:
@@ -143,13 +145,21 @@ func (s *Supervisor) add(name string) {
 	if err != nil {
 		return // its name was checked
 	}
-	sv := newService(name, effective)
-	sv.log, err = openLog(s.o.Paths.log(name), int64(*effective.Logs.MaxSize), *effective.Logs.MaxFiles, s.o.Group)
+	sv := newService(name, effective, s.config)
 	s.services[name] = sv
-	if err != nil {
-		sv.log = nil
+	if err := s.openLogOf(sv); err != nil {
 		sv.enter(Failed, time.Now(), err.Error())
 	}
+}
+
+func (s *Supervisor) openLogOf(sv *service) error {
+	logs := sv.spec.Logs
+	log, err := openLog(s.o.Paths.log(sv.name), int64(*logs.MaxSize), *logs.MaxFiles, s.o.Group)
+	if err != nil {
+		return fmt.Errorf("cannot open its log: %w", err)
+	}
+	sv.log = log
+	return nil
 }
 
 // find looks for the container of a service: one that runs, or nil. It removes
@@ -186,6 +196,7 @@ func (s *Supervisor) find(name string) (*running, error) {
 // takeOver goes on with a container that an earlier supervisor started.
 func (s *Supervisor) takeOver(sv *service, r *running) {
 	sv.run++
+	sv.made = sv.config
 	s.event(sv, func() action {
 		sv.enter(Starting, r.since, "")
 		s.runs(sv, r)
@@ -206,6 +217,9 @@ func (s *Supervisor) endedUnseen(sv *service) {
 
 // forget drops a service that is no longer in the configuration.
 func (s *Supervisor) forget(sv *service) {
+	for _, a := range sv.firing {
+		s.raise(sv, a.resolved("the service was removed"))
+	}
 	sv.log.close()
 	_ = os.RemoveAll(s.o.Paths.bundle(sv.name))
 	delete(s.services, sv.name)

@@ -7,12 +7,18 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
 // ErrNone is that no supervisor runs for a state folder.
 var ErrNone = errors.New("no supervisor runs")
+
+// Faulty is what is wrong in a configuration, one line each.
+type Faulty []string
+
+func (f Faulty) Error() string { return strings.Join(f, "\n") }
 
 // Ask sends a request to the supervisor of a state folder and waits for its reply,
 // which may take as long as services take to stop or to start. It fails with
@@ -41,6 +47,9 @@ func (p Paths) Ask(r Request) (*Reply, error) {
 	var reply Reply
 	if err := json.Unmarshal(line, &reply); err != nil {
 		return nil, fmt.Errorf("cannot understand the supervisor: %w", err)
+	}
+	if len(reply.Faults) > 0 {
+		return nil, Faulty(reply.Faults)
 	}
 	if reply.Error != "" {
 		return nil, errors.New(reply.Error)

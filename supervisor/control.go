@@ -102,7 +102,7 @@ func (sv *server) answer(c *net.UnixConn) {
 		_, _ = c.Read(make([]byte, 1))
 		cancel()
 	}()
-	reply := sv.s.handle(ctx, line)
+	reply := sv.s.handle(ctx, line, mayApply(c))
 	reply.Version = ProtocolVersion
 	data, err := json.Marshal(reply)
 	if err != nil {
@@ -112,13 +112,19 @@ func (sv *server) answer(c *net.UnixConn) {
 	_, _ = c.Write(append(data, '\n'))
 }
 
-func (s *Supervisor) handle(ctx context.Context, line []byte) Reply {
+func (s *Supervisor) handle(ctx context.Context, line []byte, mayApply bool) Reply {
 	var r Request
 	if err := json.Unmarshal(line, &r); err != nil {
 		return Reply{Error: fmt.Sprintf("cannot read the request: %v", err)}
 	}
 	if r.Version != ProtocolVersion {
 		return Reply{Error: fmt.Sprintf("cannot speak protocol version %d: this supervisor speaks %d; restart it after an upgrade", r.Version, ProtocolVersion)}
+	}
+	if r.Method == "apply" {
+		if !mayApply {
+			return Reply{Error: "cannot apply: only root may, for a configuration runs programs as root"}
+		}
+		return s.applyAsked(ctx, r)
 	}
 	names, err := s.known(r.Services)
 	if err != nil {
@@ -235,6 +241,9 @@ func (s *Supervisor) statusOf(sv *service) ServiceStatus {
 func (s *Supervisor) whyWaiting(sv *service) string {
 	name := s.unmet(sv)
 	if name == "" {
+		if by := s.blocked(sv); by != "" {
+			return s.whyBlocked(sv, by)
+		}
 		return ""
 	}
 	if d := s.services[name]; d != nil {
@@ -249,7 +258,7 @@ func (s *Supervisor) stopServices(ctx context.Context, names []string) Reply {
 	s.call(func() {
 		for _, name := range names {
 			if sv := s.services[name]; sv != nil {
-				sv.wantsStop = true
+				sv.wantsStop, sv.wantsRestart = true, false
 			}
 		}
 	})
@@ -268,7 +277,7 @@ func (s *Supervisor) restartServices(ctx context.Context, names []string) Reply 
 	s.call(func() {
 		for _, name := range names {
 			if sv := s.services[name]; sv != nil && !s.ending {
-				sv.wantsStop = false
+				sv.wantsStop, sv.wantsRestart = sv.gone, false
 				s.event(sv, func() action { return sv.restartAsked(time.Now()) })
 			}
 		}

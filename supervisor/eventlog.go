@@ -14,7 +14,7 @@ import (
 // or a warning of the supervisor's own.
 type Event struct {
 	Time    time.Time `json:"time"`
-	Type    string    `json:"type"` // state, alert or warning
+	Type    string    `json:"type"` // state, alert, apply or warning
 	Service string    `json:"service,omitempty"`
 	Message string    `json:"message"`
 	State   State     `json:"state,omitempty"`
@@ -58,7 +58,10 @@ func (l *eventLog) write(e Event) error {
 	if err != nil {
 		return err
 	}
-	if _, err := l.f.Write(append(line, '\n')); err != nil {
+	if n, err := l.f.Write(append(line, '\n')); err != nil {
+		if info, serr := l.f.Stat(); serr == nil && n > 0 { // a full disk took a part of it
+			_ = l.f.Truncate(info.Size() - int64(n))
+		}
 		return err
 	}
 	if info, err := l.f.Stat(); err != nil || info.Size() < eventLogSize {

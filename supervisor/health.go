@@ -40,16 +40,37 @@ func (s *Supervisor) startCheck(sv *service) {
 			if ctx.Err() != nil {
 				return
 			}
+			if err != nil && dies(pid) {
+				return // that is told as such
+			}
 			if err == nil {
 				fails, wait = 0, time.Duration(*check.Interval)
 			} else {
 				fails++
 				wait = min(2*wait, time.Duration(*check.Interval))
 			}
-			s.post(func() { s.checkedHealth(sv, run, fails, *check.Retries, err) })
+			s.post(func() {
+				if ctx.Err() == nil { // else another check has taken its place
+					s.checkedHealth(sv, run, fails, *check.Retries, err)
+				}
+			})
 		}
 	}()
 }
+
+// dies: a program that did not pass its check has ended, or does so right now;
+// its other processes, that of the check for one, are gone before it is.
+func dies(pid int) bool {
+	fd, err := openPidfd(pid)
+	if err != nil {
+		return errors.Is(err, unix.ESRCH)
+	}
+	defer fd.close()
+	_ = fd.f.SetReadDeadline(time.Now().Add(deathTakes))
+	return fd.wait() == nil
+}
+
+const deathTakes = 200 * time.Millisecond
 
 // firstCheck is how long after its start a service is first checked, and how
 // long it then is before the next; the time doubles up to the interval.

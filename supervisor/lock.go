@@ -20,7 +20,7 @@ func takeLock(path string) (*os.File, error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		defer f.Close()
 		if err == unix.EWOULDBLOCK {
-			return nil, fmt.Errorf("a supervisor runs already, as pid %s; use restart or down", pidIn(f))
+			return nil, fmt.Errorf("a supervisor runs already, as pid %s; use apply, restart or down", pidIn(f))
 		}
 		return nil, os.NewSyscallError("flock", err)
 	}
@@ -29,6 +29,7 @@ func takeLock(path string) (*os.File, error) {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {
+		_ = os.Remove(path)
 		f.Close()
 		return nil, err
 	}

@@ -71,6 +71,16 @@ func openLog(path string, maxSize int64, maxFiles uint, gid int) (_ *logFile, er
 	return l, nil
 }
 
+// resize changes what is kept; the next look at the file goes by it.
+func (l *logFile) resize(maxSize int64, maxFiles uint) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.maxSize, l.maxFiles = maxSize, int(maxFiles)
+}
+
 func (l *logFile) close() {
 	if l == nil {
 		return

@@ -246,6 +246,21 @@ func (m *machine) healthy(now time.Time) action {
 	return doNothing
 }
 
+// checkChanged: it has another health check than before, or none any more.
+func (m *machine) checkChanged(now time.Time) action {
+	switch m.state {
+	case Starting:
+		if m.alive && !m.policy.checked {
+			m.deadline = now.Add(upAfter)
+		}
+	case Unhealthy:
+		if !m.policy.checked {
+			m.up(now)
+		}
+	}
+	return doNothing
+}
+
 // unhealthy: as many health checks failed on end as the configuration bears.
 func (m *machine) unhealthy(now time.Time, reason string) action {
 	switch m.state {

@@ -155,3 +155,30 @@ func TestDeadlines(t *testing.T) {
 		t.Errorf("killed after %s, want 7s", got)
 	}
 }
+
+// TestCheckChanged: a service that loses its health check is up without it, at
+// once or when it has lived for long enough; one that gets one stays as it is.
+func TestCheckChanged(t *testing.T) {
+	now := time.Unix(1000, 0)
+	for _, row := range []struct {
+		name    string
+		m       machine
+		checked bool
+		want    State
+		waits   bool // for a deadline
+	}{
+		{"starting, loses it", machine{state: Starting, alive: true}, false, Starting, true},
+		{"starting, gets another", machine{state: Starting, alive: true}, true, Starting, false},
+		{"being created, loses it", machine{state: Starting}, false, Starting, false},
+		{"unhealthy, loses it", machine{state: Unhealthy, alive: true}, false, Running, true},
+		{"unhealthy, gets another", machine{state: Unhealthy, alive: true}, true, Unhealthy, false},
+		{"running, gets one", machine{state: Running, alive: true}, true, Running, false},
+		{"stopped", machine{state: Stopped}, false, Stopped, false},
+	} {
+		row.m.policy.checked = row.checked
+		do := row.m.checkChanged(now)
+		if row.m.state != row.want || do != doNothing || row.m.deadline.IsZero() == row.waits {
+			t.Errorf("%s: got %s, action %d, deadline %v", row.name, row.m.state, do, row.m.deadline)
+		}
+	}
+}

@@ -46,6 +46,12 @@ func (s *Supervisor) watch(sv *service, r *running) {
 	if st, err := sampler.Read(); err == nil {
 		sv.usage.now, sv.usage.at = st, time.Now()
 	}
+	s.rewatch(sv)
+}
+
+// rewatch asks the kernel to tell of a service's memory, by its limit now.
+func (s *Supervisor) rewatch(sv *service) {
+	s.watcher.remove(sv.name)
 	critical := uint64(0)
 	if limit := sv.spec.Resources.Memory.Limit; limit != nil && *s.monitor.MemoryCritical < 1 {
 		critical = uint64(float64(*limit) * float64(*s.monitor.MemoryCritical))

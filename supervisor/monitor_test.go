@@ -27,7 +27,7 @@ func watched(t *testing.T) (*Supervisor, *service, func(usage, throttled int)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sv := newService("a", effective)
+	sv := newService("a", effective, config)
 	sv.alive, sv.cgroups = true, map[string]string{"": dir}
 	sv.usage = &usage{sampler: stats.NewSampler(stats.Source{Cgroups: sv.cgroups}, true)}
 	t.Cleanup(sv.usage.sampler.Close)

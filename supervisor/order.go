@@ -35,7 +35,7 @@ func closure(c *spec.Config, names []string) ([]string, error) {
 // sort all services.
 func (s *Supervisor) pending() bool {
 	for _, sv := range s.services {
-		if sv.wantsStop || sv.gone || sv.state == Waiting {
+		if sv.wantsStop || sv.wantsRestart || sv.gone || sv.read != sv.config || sv.state == Waiting {
 			return true
 		}
 	}

@@ -28,6 +28,7 @@ func (p Paths) dir() string     { return filepath.Join(p.Root, folderName) }
 func (p Paths) lock() string    { return filepath.Join(p.dir(), "lock") }
 func (p Paths) socket() string  { return filepath.Join(p.dir(), "control.sock") }
 func (p Paths) saved() string   { return filepath.Join(p.dir(), "state.json") }
+func (p Paths) applied() string { return filepath.Join(p.dir(), "applied.yaml") }
 func (p Paths) bundles() string { return filepath.Join(p.dir(), "bundles") }
 func (p Paths) bundle(service string) string {
 	return filepath.Join(p.bundles(), service)

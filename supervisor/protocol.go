@@ -13,12 +13,18 @@ const ProtocolVersion = 1
 // Request is the one line that a client sends.
 type Request struct {
 	Version int `json:"version"`
-	// Method is status, stop, restart or end.
+	// Method is status, stop, restart, end or apply.
 	Method string `json:"method"`
 	// Services are those meant; none is all.
 	Services []string `json:"services,omitempty"`
 	// Brief asks status to leave out stats and output, which cost most of it.
 	Brief bool `json:"brief,omitempty"`
+	// Of apply: the configuration's files by absolute path, none is the
+	// supervisor's own; only tell what would be done; and do it only if it is
+	// what the plan of that id says.
+	Files  []string `json:"files,omitempty"`
+	DryRun bool     `json:"dry_run,omitempty"`
+	Plan   string   `json:"plan,omitempty"`
 }
 
 // Reply is the one line that comes back, when all is done.
@@ -29,6 +35,10 @@ type Reply struct {
 	// Goroutines are the supervisor's: more and more of them are a leak.
 	Goroutines int             `json:"goroutines,omitempty"`
 	Services   []ServiceStatus `json:"services,omitempty"`
+	// Of apply.
+	Faults  []string `json:"faults,omitempty"` // with Error: of the configuration, one line each
+	Plan    string   `json:"plan,omitempty"`
+	Changes []Change `json:"changes,omitempty"`
 }
 
 // ServiceStatus is what status tells of a service.

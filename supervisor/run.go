@@ -15,9 +15,16 @@ import (
 
 // start creates a service's container and lets its program run, beside the loop.
 func (s *Supervisor) start(sv *service) {
+	if sv.log == nil { // it could not be opened before
+		if err := s.openLogOf(sv); err != nil {
+			s.event(sv, func() action { return sv.startFailed(time.Now(), err) })
+			return
+		}
+	}
 	sv.run++
 	sv.creating = true
-	config, name, log, run := s.config, sv.name, sv.log, sv.run
+	sv.made, sv.unfit = sv.config, ""
+	config, name, log, run := sv.config, sv.name, sv.log, sv.run
 	critical := float64(*s.monitor.MemoryCritical)
 	s.work.Go(func() {
 		s.creators <- struct{}{}
@@ -40,6 +47,7 @@ func (s *Supervisor) start(sv *service) {
 				return
 			}
 			s.startCheck(sv)
+			s.fit(sv) // to what was applied while it was created
 		})
 	})
 }

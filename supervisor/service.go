@@ -16,7 +16,12 @@ type service struct {
 	machine
 	name string
 	spec *spec.Service // defaults merged in
-	log  *logFile
+	// config is what it is to be, read what spec was read from, and made what its
+	// container was made of or brought to; nil before there was one.
+	config, read, made *spec.Config
+	fitting            bool   // its container is being brought to config
+	unfit              string // why the last attempt failed; it has its former configuration
+	log                *logFile
 
 	pid        int
 	pidfd      *pidfd // nil while nothing runs; closed as soon as it has ended
@@ -27,9 +32,10 @@ type service struct {
 	stopChecks context.CancelFunc // ends its health check
 	lastCheck  string             // why the last health check failed; empty for a success
 
-	wantsStop bool // as soon as nothing that depends on it runs
-	gone      bool // no longer in the configuration: forgotten once it has ended
-	warnings  []string
+	wantsStop    bool // as soon as nothing that depends on it runs
+	wantsRestart bool // likewise
+	gone         bool // no longer in the configuration: forgotten once it has ended
+	warnings     []string
 
 	usage    *usage            // nil while nothing runs
 	firing   map[string]*Alert // by kind
@@ -37,8 +43,8 @@ type service struct {
 	oomKills uint64            // in all its lives
 }
 
-func newService(name string, s *spec.Service) *service {
-	sv := &service{name: name, firing: map[string]*Alert{}, raised: map[string]uint64{}}
+func newService(name string, s *spec.Service, c *spec.Config) *service {
+	sv := &service{name: name, config: c, read: c, firing: map[string]*Alert{}, raised: map[string]uint64{}}
 	sv.configure(s)
 	return sv
 }

@@ -15,13 +15,13 @@ import (
 	"io"
 	"os"
 	goruntime "runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"blackhole/bundle"
+	"blackhole/hooks/params"
 	"blackhole/internal/cleanup"
 	"blackhole/runtime"
 	"blackhole/runtime/stats"
@@ -33,11 +33,15 @@ import (
 type Options struct {
 	Paths   Paths
 	Runtime *runtime.Runtime
-	// Load reads and checks the whole configuration.
-	Load func() (*spec.Config, error)
+	// Load reads and checks the whole configuration; no files are its own.
+	Load func(files []string) (*spec.Config, error)
 	// Bundle translates one service for this host; what the host cannot do are
 	// warnings.
 	Bundle func(c *spec.Config, service string) (contents bundle.Contents, warnings []string, err error)
+	// Shape brings the bandwidth of a running service's network to what p says.
+	Shape func(service string, p params.Params) error
+	// Notify tells the service manager, as sd_notify(3) has it; may be nil.
+	Notify func(state string)
 	// Services are those to run, with what they depend on; none is all.
 	Services []string
 	// Group may use the control socket and read the logs beside root; -1 is none.
@@ -60,7 +64,8 @@ type Options struct {
 // Supervisor runs the services of one state folder.
 type Supervisor struct {
 	o        Options
-	config   *spec.Config
+	config   *spec.Config // applied last
+	applying sync.Mutex   // a configuration is being applied
 	monitor  spec.Monitor // of config
 	services map[string]*service
 	todo     chan func()    // for the loop
@@ -76,13 +81,9 @@ type Supervisor struct {
 	leaving  bool        // the supervisor ends, the services go on
 	waiters  []waiter
 	dirty    bool // the saved state is old
-	ticks    *time.Ticker
-}
-
-// waiter is a caller that waits for something to become true.
-type waiter struct {
-	done func() bool
-	tell chan struct{}
+	// Of the last attempt to save it, and of the configuration in force.
+	unsaved, unapplied bool
+	ticks              *time.Ticker
 }
 
 // Signals are how a supervisor is told to end; see Run.
@@ -91,6 +92,8 @@ type Signals struct {
 	Stop <-chan os.Signal
 	// Leave lets them run on, to be taken over by the next supervisor.
 	Leave <-chan os.Signal
+	// Reload applies the supervisor's own files.
+	Reload <-chan os.Signal
 }
 
 // Run supervises until it is told to end. It fails at once for a configuration
@@ -100,7 +103,7 @@ func Run(o Options, signals Signals) (err error) {
 	if o.Out == nil {
 		o.Out = io.Discard
 	}
-	config, err := o.Load()
+	config, notice, err := o.load()
 	if err != nil {
 		return err
 	}
@@ -130,7 +133,11 @@ func Run(o Options, signals Signals) (err error) {
 	if err := s.open(&undo); err != nil {
 		return fmt.Errorf("cannot supervise: %w", err)
 	}
+	if notice != nil {
+		s.warn(nil, notice)
+	}
 	s.adopt(names)
+	s.saveApplied()
 	s.loop(signals)
 	cancel()
 	return nil
@@ -183,6 +190,7 @@ func (s *Supervisor) loop(signals Signals) {
 			f()
 		case <-timer.C:
 		case now := <-s.ticks.C:
+			s.dirty = s.dirty || s.unsaved
 			s.tendLogs(now)
 			s.endAlerts(now)
 			if now.Sub(sampled) >= time.Duration(*s.monitor.Interval)-logInterval/2 {
@@ -194,8 +202,11 @@ func (s *Supervisor) loop(signals Signals) {
 				s.killAll()
 			}
 			s.end()
+		case <-signals.Reload:
+			go s.reload()
 		case <-signals.Leave:
 			s.leaving = true
+			s.notify("STOPPING=1")
 		}
 		s.timeOver()
 		s.advance()
@@ -269,14 +280,18 @@ func (s *Supervisor) advance() {
 	for again := s.pending(); again; {
 		again = false
 		for _, sv := range s.all() {
+			s.settle(sv)
 			switch {
 			case sv.wantsStop && !s.needed(sv):
 				sv.wantsStop, again = false, true
 				s.event(sv, func() action { return sv.stopAsked(time.Now()) })
-			case sv.state == Waiting && !sv.wantsStop && s.unmet(sv) == "":
+			case sv.wantsRestart && !s.needed(sv):
+				sv.wantsRestart, again = false, true
+				s.event(sv, func() action { return sv.restartAsked(time.Now()) })
+			case sv.state == Waiting && !sv.wantsStop && !sv.fitting && s.unmet(sv) == "" && s.blocked(sv) == "":
 				again = true
 				s.event(sv, func() action { return sv.ready(time.Now()) })
-			case sv.gone && sv.state == Stopped && !sv.active():
+			case sv.gone && sv.state == Stopped && !sv.active() && !sv.fitting:
 				s.forget(sv)
 				again = true
 			}
@@ -287,17 +302,17 @@ func (s *Supervisor) advance() {
 // unmet names a dependency that is not up, or nothing.
 func (s *Supervisor) unmet(sv *service) string {
 	for _, name := range sv.spec.DependsOn {
-		if d := s.services[name]; d == nil || d.state != Running {
+		if d := s.services[name]; d == nil || d.state != Running || d.wantsRestart {
 			return name
 		}
 	}
 	return ""
 }
 
-// needed: something that depends on it runs and is to stop too.
+// needed: something that depends on it runs, and is to end too.
 func (s *Supervisor) needed(sv *service) bool {
 	for _, other := range s.services {
-		if slices.Contains(other.spec.DependsOn, sv.name) && (other.wantsStop || other.state == Stopping && other.next == thenStop) {
+		if slices.Contains(other.spec.DependsOn, sv.name) && (other.wantsStop || other.wantsRestart || other.state == Stopping && other.next != thenBackoff) {
 			return true
 		}
 	}
@@ -308,8 +323,9 @@ func (s *Supervisor) needed(sv *service) bool {
 func (s *Supervisor) end() {
 	s.ending = true
 	for _, sv := range s.services {
-		sv.wantsStop = true
+		sv.wantsStop, sv.wantsRestart = true, false
 	}
+	s.notify("STOPPING=1")
 }
 
 func (s *Supervisor) killAll() {
@@ -323,60 +339,4 @@ func (s *Supervisor) killAll() {
 			sv.deadline = time.Now()
 		}
 	}
-}
-
-// wait calls done in the loop after everything that happens until it is true,
-// or the caller or the loop ends.
-func (s *Supervisor) wait(ctx context.Context, done func() bool) {
-	w := waiter{done, make(chan struct{})}
-	if !s.call(func() { s.waiters = append(s.waiters, w) }) {
-		return
-	}
-	select {
-	case <-w.tell:
-	case <-s.ctx.Done():
-	case <-ctx.Done():
-		s.call(func() {
-			s.waiters = slices.DeleteFunc(s.waiters, func(o waiter) bool { return o.tell == w.tell })
-		})
-	}
-}
-
-func (s *Supervisor) tellWaiters() {
-	s.waiters = slices.DeleteFunc(s.waiters, func(w waiter) bool {
-		if !w.done() {
-			return false
-		}
-		close(w.tell)
-		return true
-	})
-	if s.o.Settled != nil && s.settled() {
-		s.o.Settled()
-		s.o.Settled = nil
-		go debug.FreeOSMemory() // starting many takes more than watching them
-	}
-}
-
-// settled: every service is what it will be; one that waits for another that
-// has failed is.
-func (s *Supervisor) settled() bool {
-	for _, sv := range s.services {
-		if !sv.settled() && !s.stuck(sv, nil) {
-			return false
-		}
-	}
-	return true
-}
-
-// stuck: it waits, at last, for one that is settled and not up.
-func (s *Supervisor) stuck(sv *service, seen []string) bool {
-	if sv.state != Waiting || slices.Contains(seen, sv.name) {
-		return false
-	}
-	for _, name := range sv.spec.DependsOn {
-		if d := s.services[name]; d != nil && d.state != Running && (d.settled() || s.stuck(d, append(seen, sv.name))) {
-			return true
-		}
-	}
-	return false
 }

@@ -92,7 +92,7 @@ func (p Paths) StopUnsupervised(rt *runtime.Runtime, names []string) error {
 	}
 	all.Wait()
 	if len(names) == 0 && errs == nil {
-		for _, path := range []string{p.saved(), p.socket(), p.lock(), p.bundles()} {
+		for _, path := range []string{p.saved(), p.applied(), p.socket(), p.lock(), p.bundles()} {
 			_ = os.RemoveAll(path)
 		}
 		_ = os.Remove(p.dir()) // unless it holds the logs
@@ -118,12 +118,17 @@ func (p Paths) stopOne(rt *runtime.Runtime, name string, was savedService) error
 	return rt.Delete(name, true)
 }
 
-// AwaitEnd waits until the supervisor that was told to end is gone.
-func (p Paths) AwaitEnd() error {
-	for deadline := time.Now().Add(10 * time.Second); p.Pid() != 0; time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return fmt.Errorf("cannot see the supervisor end: pid %d is still there", p.Pid())
-		}
+// AwaitEnd waits until the supervisor that was told to end is gone, and with it
+// all that it removes last.
+func AwaitEnd(pid int) error {
+	fd, err := openPidfd(pid)
+	if err != nil {
+		return nil //nolint:nilerr // it is gone
+	}
+	defer fd.close()
+	_ = fd.f.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if err := fd.wait(); err != nil {
+		return fmt.Errorf("cannot see the supervisor end: pid %d is still there", pid)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ func walls() []wall {
 		},
 		{
 			folder: "supervisor",
-			ours:   []string{"supervisor", "spec", "bundle", "runtime", "internal"},
+			ours:   []string{"supervisor", "spec", "bundle", "runtime", "hooks/params", "internal"},
 			others: []string{logrus, specsGo, xsys},
 		},
 		{

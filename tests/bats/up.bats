@@ -119,13 +119,15 @@ teardown() { up_teardown; }
 		  @ends: {executable: /bin/true}
 		  @good: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
 	Y
-	run -1 up
-	[[ $output == *"${pre}bad is failed"* && $output == *"${pre}needs is waiting"* ]]
+	run up # which fails, unless the host is so slow that bad counts as up before it has ended
+	[[ $status == 0 || $output == *"cannot bring all services up: "*"${pre}bad is "* ]]
+	wait_for 30 is_state bad failed
+	run -3 bhs status
 	[[ $output == *"no such table"* ]]
 	[[ $(service bad .reason) == "gave up after 2 restarts: exit code 3" ]]
 	[[ $(service bad .restarts) == 2 ]]
 	[[ $(service bad '.output[-1]') == "no such table" ]]
-	[[ $(service needs .reason) == "for ${pre}bad, which is failed" ]]
+	[[ $(service needs .reason) == "for ${pre}bad, which is failed" || $(service needs .state) == running ]]
 	[[ $(service missing .reason) == "exit code 127" ]]
 	[[ $(service ends .state) == stopped && $(service ends .reason) == finished ]]
 	is_state good running
@@ -160,18 +162,18 @@ teardown() { up_teardown; }
 		  @tcp:
 		    executable: /bin/busybox
 		    args: [sh, -c, "sleep 1; exec busybox nc -ll -p 7000 -e /bin/true"]
-		    health_check: {tcp: 7000, interval: 500ms, retries: 2}
+		    health_check: {tcp: 7000, interval: 500ms, timeout: 20s, retries: 2}
 		    stop: {timeout: 0s}
 		  @http:
 		    executable: /bin/busybox
 		    args: [httpd, -f, -p, "127.0.0.1:8000", -h, $work/www]
 		    filesystem: {read_only: [$work/www]}
-		    health_check: {http: "http://localhost:8000/index.html", interval: 500ms, retries: 2}
+		    health_check: {http: "http://localhost:8000/index.html", interval: 500ms, timeout: 20s, retries: 2}
 		    stop: {timeout: 0s}
 		  @exec:
 		    executable: /bin/sleep
 		    args: ["1000"]
-		    health_check: {exec: [/bin/sh, -c, "test -e /tmp/ok || touch /tmp/ok"], interval: 500ms, retries: 2}
+		    health_check: {exec: [/bin/sh, -c, "test -e /tmp/ok || touch /tmp/ok"], interval: 500ms, timeout: 20s, retries: 2}
 		    stop: {timeout: 0s}
 		  @never:
 		    executable: /bin/sleep
@@ -201,7 +203,7 @@ teardown() { up_teardown; }
 	wait_for 10 is_state http running
 	alert http unhealthy resolved
 	# No process of a check that was cut off is left.
-	[[ $(service never .stats.pids.current) -le 3 ]]
+	wait_for 20 eval '[[ $(service never .stats.pids.current) -le 3 ]]' # another may be under way
 }
 
 @test "logs: lines of all, of one, the last, since a time, followed" {

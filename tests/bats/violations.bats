@@ -87,7 +87,7 @@ no_alert() { [[ $(service "$1" "[.alerts[]?.kind] | index(\"$2\")") == null ]]; 
 		  @calm:
 		    executable: /bin/sleep
 		    args: ["1000"]
-		    resources: {cpu: {quota: 0.1}}
+		    resources: {cpu: {quota: 1}}
 		    stop: {timeout: 0s}
 	Y
 	up
@@ -111,7 +111,7 @@ no_alert() { [[ $(service "$1" "[.alerts[]?.kind] | index(\"$2\")") == null ]]; 
 		services:
 		  @fds:
 		    executable: /usr/bin/perl
-		    args: [-e, "for (1..95) { open($f[$_], '<', '/dev/null') } sleep 5; $#f = -1; sleep 1000"]
+		    args: [-e, "for (1..95) { open($f[$_], '<', '/dev/null') } $SIG{USR1} = sub { $#f = -1 }; sleep 1000 while 1"]
 		    resources: {fds: {soft: 100, hard: 100}}
 		    stop: {timeout: 0s}
 		  @pids:
@@ -125,6 +125,7 @@ no_alert() { [[ $(service "$1" "[.alerts[]?.kind] | index(\"$2\")") == null ]]; 
 	wait_for 15 alert fds fds_near_limit firing
 	wait_for 15 alert pids pids_near_limit firing
 	[[ $(bhs status) == *"${pre}fds: alert: fds_exhaustion since"* ]]
+	bhs kill "${pre}fds" USR1
 	wait_for 15 alert fds fds_exhaustion resolved
 	wait_for 15 alert pids pids_near_limit resolved
 	[[ $(alerts_of fds fds_exhaustion) == 1 ]]
