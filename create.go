@@ -60,6 +60,7 @@ func createOptions(c *cli.Context) (runtime.CreateOptions, error) {
 		NoPivot:       c.Bool("no-pivot"),
 		NoNewKeyring:  c.Bool("no-new-keyring"),
 		NotifySocket:  os.Getenv("NOTIFY_SOCKET"),
+		Adjust:        networkHooks,
 		ListenFiles:   listenFiles(),
 		Stdin:         os.Stdin,
 		Stdout:        os.Stdout,

@@ -2,12 +2,25 @@ package main
 
 import (
 	"fmt"
+	"os"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/urfave/cli/v2"
 
 	"blackhole/hooks"
+	"blackhole/hooks/params"
 	"blackhole/spec"
 )
+
+// networkHooks lets this program shape a container's network where annotations
+// ask for it and config.json has no hooks that do.
+func networkHooks(config *specs.Spec) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("cannot find the path of this program, which is the network's hooks too: %w", err)
+	}
+	return params.AddHooks(config, self)
+}
 
 // bandwidthFlags are those of update that runc does not have.
 func bandwidthFlags() []cli.Flag {

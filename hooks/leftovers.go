@@ -42,7 +42,7 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 	keep := map[string]bool{} // links, by what their names have of the id
 	busy, numbers := busyNamespaces(k.host)
 	for _, e := range b.sorted() {
-		own := e.Mode == params.Isolated || e.Mode == params.None
+		own := e.Mode == params.Isolated || e.Mode == params.None || e.OuterEnd != 0
 		if id := e.ID; !known(id) && !e.alive() && (!own || !busy[e.Namespace]) {
 			found = append(found, Leftover{ID: id, What: "network of " + id, remove: func() error { return n.Down(id) }})
 		}
@@ -52,9 +52,13 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the host's interfaces: %w", err)
 	}
+	inUse := map[int]bool{} // links by their index, whose other end some process can use
+	for _, l := range links {
+		inUse[l.Attrs().Index] = numbers[l.Attrs().NetNsID]
+	}
 	for _, l := range links {
 		a := l.Attrs()
-		if id, ok := strings.CutPrefix(a.Alias, aliasPrefix); isOurs(l) && (numbers[a.NetNsID] || ok && known(id)) {
+		if id, outer, ok := readAlias(a.Alias); isOurs(l) && (inUse[a.Index] || inUse[outer] || ok && known(id)) {
 			keep[digestOf(a.Name)] = true
 		}
 	}
@@ -67,7 +71,8 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 		case l.Type() == "bridge":
 			bridges[a.Name] = true
 		case !keep[digestOf(a.Name)]:
-			found = append(found, n.strayLink(strings.TrimPrefix(a.Alias, aliasPrefix), a.Name))
+			id, _, _ := readAlias(a.Alias)
+			found = append(found, n.strayLink(id, a.Name))
 		}
 	}
 	for _, l := range links {
@@ -95,11 +100,15 @@ func (n *Network) strayLink(id, name string) Leftover {
 }
 
 // removeStray removes a link of ours, if it is there, and the name of the
-// namespace that its other end is in: the kernel tells which that is.
+// namespace that its other end is in: the kernel tells which that is. Of an ifb
+// beside somebody else's link that link's shaping goes too.
 func (n *Network) removeStray(k *kernel, name string) error {
 	link, err := find(k.host, name)
 	if err != nil || link == nil || !isOurs(link) {
 		return err
+	}
+	if id, outer, ok := readAlias(link.Attrs().Alias); ok && outer != 0 && name == ifbName(id) {
+		return release(k.host, id, outer)
 	}
 	var errs []error
 	names, _ := os.ReadDir(n.names())

@@ -18,6 +18,11 @@ type measured struct{ all, first float64 }
 // what the receiver saw. With udp it offers half as much again as rate.
 func (h *testHost) iperf(c Container, ingress bool, port, seconds int, udp string) func() measured {
 	h.t.Helper()
+	return h.iperfTo(c, h.entry(c.ID).Address.String(), ingress, port, seconds, udp)
+}
+
+func (h *testHost) iperfTo(c Container, address string, ingress bool, port, seconds int, udp string) func() measured {
+	h.t.Helper()
 	h.background(inside(c, fmt.Sprintf("exec iperf3 -s -J -p %d", port)))
 	for range 200 {
 		if h.inside(c, fmt.Sprintf("ss -Hnlt sport = %d", port)) != "" {
@@ -30,7 +35,6 @@ func (h *testHost) iperf(c Container, ingress bool, port, seconds int, udp strin
 		direction = "-R"
 	}
 	result := make(chan string, 1)
-	address := h.entry(c.ID).Address.String()
 	cmd := command(fmt.Sprintf("iperf3 -J -c %s -p %d -t %d %s %s", address, port, seconds, direction, udp))
 	var out strings.Builder
 	cmd.Stdout = &out

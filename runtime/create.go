@@ -37,6 +37,9 @@ type CreateOptions struct {
 	NoPivot bool
 	// NoNewKeyring leaves the caller's session keyring to the container.
 	NoNewKeyring bool
+	// Adjust changes config.json in memory before anything is made; nil leaves
+	// it as it is.
+	Adjust func(*specs.Spec) error
 	// Stdin, Stdout and Stderr become the program's own; nil is /dev/null.
 	Stdin, Stdout, Stderr *os.File
 	// ListenFiles become descriptors 3 and up, announced by LISTEN_FDS
@@ -79,6 +82,11 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	spec, err := bundle.Load(o.Bundle)
 	if err != nil {
 		return nil, err
+	}
+	if o.Adjust != nil {
+		if err := o.Adjust(spec); err != nil {
+			return nil, fmt.Errorf("config.json: %w", err)
+		}
 	}
 	if err := checkHost(spec.Process); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
