@@ -3,9 +3,11 @@ package hooks
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"blackhole/hooks/params"
 )
@@ -19,6 +21,25 @@ func (h *testHost) cni(id string, number int) Container {
 		number, c.PID, number, number, number))
 	h.inside(c, fmt.Sprintf("ip link set lo up; ip addr add 10.99.%d.2/24 dev eth0; ip link set eth0 up", number))
 	return c
+}
+
+// joins starts a process in a container's network namespace.
+func (h *testHost) joins(c Container) *exec.Cmd {
+	h.t.Helper()
+	cmd := exec.Command("nsenter", fmt.Sprintf("--net=/proc/%d/ns/net", c.PID), "sleep", "1000")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	namespace := func(pid int) string {
+		link, _ := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
+		return link
+	}
+	for namespace(cmd.Process.Pid) != namespace(c.PID) {
+		time.Sleep(time.Millisecond)
+	}
+	return cmd
 }
 
 func shapedTo(ingress, egress uint64) params.Params {
@@ -234,7 +255,14 @@ func TestOuterEndLeftovers(t *testing.T) {
 	if err := h.Up(c, shapedTo(1e6, 1e6)); err != nil {
 		t.Fatal(err)
 	}
+	other := h.joins(c) // as the other containers of a pod do
 	syscall.Kill(c.PID, syscall.SIGKILL)
+	for startTime(c.PID) != 0 {
+	}
+	if found := gc(); len(found) != 0 {
+		t.Errorf("gc takes %v while a container is in the namespace", found)
+	}
+	other.Process.Kill()
 	h.run("while ip link show cni1; do sleep 0.01; done 2>/dev/null")
 	if found := gc(); len(found) != 1 || found[0] != "network of pod" {
 		t.Errorf("gc takes %v of a dead container", found)
