@@ -84,7 +84,10 @@ func innerEnd(inside *netlink.Handle) (netlink.Link, error) {
 			found = append(found, l)
 		}
 	}
-	if len(found) == 1 {
+	switch len(found) {
+	case 0:
+		return nil, errors.New("its network namespace has no interface to shape; it must be there when the container is created")
+	case 1:
 		return found[0], nil
 	}
 	return nil, fmt.Errorf("which of its %d interfaces carries its bandwidth? There is no %s", len(found), insideName)

@@ -159,7 +159,7 @@ func TestOuterEndRefuses(t *testing.T) {
 		"the other end of its interface eth0 is not in the host's":                 {far, shapedTo(1e6, 1e6), ""},
 		"its interface eth0 is a ifb, which has no other end":                      {other, shapedTo(1e6, 1e6), ""},
 		"which of its 2 interfaces carries its bandwidth?":                         {many, shapedTo(1e6, 1e6), ""},
-		"which of its 0 interfaces carries its bandwidth?":                         {h.process("none"), shapedTo(1e6, 1e6), ""},
+		"its network namespace has no interface to shape":                          {h.process("none"), shapedTo(1e6, 1e6), ""},
 		"the bandwidth of the host's own network cannot be shaped":                 {h.start("host", 0), shapedTo(1e6, 1e6), ""},
 		"egress rate of 999 bytes a second is under":                               {pod, shapedTo(0, 999), ""},
 	} {
