@@ -60,7 +60,6 @@ func createOptions(c *cli.Context) (runtime.CreateOptions, error) {
 		NoPivot:       c.Bool("no-pivot"),
 		NoNewKeyring:  c.Bool("no-new-keyring"),
 		NotifySocket:  os.Getenv("NOTIFY_SOCKET"),
-		Adjust:        networkHooks,
 		ListenFiles:   listenFiles(),
 		Stdin:         os.Stdin,
 		Stdout:        os.Stdout,
@@ -83,6 +82,9 @@ func createOptions(c *cli.Context) (runtime.CreateOptions, error) {
 	}
 	if err := os.Chdir(o.Bundle); err != nil {
 		return fail(fmt.Errorf("cannot enter the bundle: %w", err))
+	}
+	if o.Spec, err = loadBundle(o.Bundle); err != nil {
+		return fail(err)
 	}
 	return o, nil
 }

@@ -7,19 +7,23 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/urfave/cli/v2"
 
+	"blackhole/bundle"
 	"blackhole/hooks"
 	"blackhole/hooks/params"
 	"blackhole/spec"
 )
 
-// networkHooks lets this program shape a container's network where annotations
-// ask for it and config.json has no hooks that do.
-func networkHooks(config *specs.Spec) error {
-	self, err := os.Executable()
+// loadBundle reads config.json, and lets this program shape the container's
+// network where annotations ask for it and it has no hooks that do.
+func loadBundle(dir string) (*specs.Spec, error) {
+	config, err := bundle.Load(dir)
 	if err != nil {
-		return fmt.Errorf("cannot find the path of this program, which is the network's hooks too: %w", err)
+		return nil, err
 	}
-	return params.AddHooks(config, self)
+	if err := params.AddHooks(config, os.Executable); err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	return config, nil
 }
 
 // bandwidthFlags are those of update that runc does not have.

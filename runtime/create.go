@@ -24,6 +24,9 @@ type CreateOptions struct {
 	ID string
 	// Bundle is the folder with config.json.
 	Bundle string
+	// Spec is what config.json says, for a caller that has loaded it with
+	// bundle.Load, and may have changed it; nil is to load it.
+	Spec *specs.Spec
 	// PidFile, if set, is written with the first process's id before its
 	// program starts, whole or not at all.
 	PidFile string
@@ -37,9 +40,6 @@ type CreateOptions struct {
 	NoPivot bool
 	// NoNewKeyring leaves the caller's session keyring to the container.
 	NoNewKeyring bool
-	// Adjust changes config.json in memory before anything is made; nil leaves
-	// it as it is.
-	Adjust func(*specs.Spec) error
 	// Stdin, Stdout and Stderr become the program's own; nil is /dev/null.
 	Stdin, Stdout, Stderr *os.File
 	// ListenFiles become descriptors 3 and up, announced by LISTEN_FDS
@@ -79,13 +79,10 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if o.Bundle, err = filepath.Abs(o.Bundle); err != nil {
 		return nil, err
 	}
-	spec, err := bundle.Load(o.Bundle)
-	if err != nil {
-		return nil, err
-	}
-	if o.Adjust != nil {
-		if err := o.Adjust(spec); err != nil {
-			return nil, fmt.Errorf("config.json: %w", err)
+	spec := o.Spec
+	if spec == nil {
+		if spec, err = bundle.Load(o.Bundle); err != nil {
+			return nil, err
 		}
 	}
 	if err := checkHost(spec.Process); err != nil {

@@ -35,8 +35,8 @@ func Hooks(program string) *specs.Hooks {
 // that cannot be read are an error, before anything is made.
 //
 // They come after the hooks that are there: one of those may be what makes the
-// network.
-func AddHooks(config *specs.Spec, program string) error {
+// network. Program finds blackhole's absolute path, where it is needed.
+func AddHooks(config *specs.Spec, program func() (string, error)) error {
 	p, err := FromAnnotations(config.Annotations)
 	if err != nil {
 		return err
@@ -47,7 +47,11 @@ func AddHooks(config *specs.Spec, program string) error {
 	if config.Linux == nil || !slices.ContainsFunc(config.Linux.Namespaces, func(n specs.LinuxNamespace) bool { return n.Type == specs.NetworkNamespace }) {
 		return fmt.Errorf("cannot shape the bandwidth that its annotations ask for (%s): it is in the host's network", p.asked())
 	}
-	ours := Hooks(program)
+	path, err := program()
+	if err != nil {
+		return fmt.Errorf("cannot find blackhole, which its annotations need for their network hooks: %w", err)
+	}
+	ours := Hooks(path)
 	hooks := specs.Hooks{}
 	if config.Hooks != nil {
 		hooks = *config.Hooks

@@ -1,12 +1,15 @@
 package params
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
+
+func here() (string, error) { return "/bin/blackhole", nil }
 
 func TestAddHooks(t *testing.T) {
 	rate := map[string]string{KubernetesIngress: "10M"}
@@ -40,7 +43,7 @@ func TestAddHooks(t *testing.T) {
 		}
 		before := config.Hooks.CreateRuntime
 		for range 2 { // a second time they are there
-			if err := AddHooks(config, "/bin/blackhole"); err != nil {
+			if err := AddHooks(config, here); err != nil {
 				t.Fatalf("%s: %v", name, err)
 			}
 		}
@@ -69,8 +72,13 @@ func TestAddHooksRefuses(t *testing.T) {
 		"the host's network":          {map[string]string{KubernetesEgress: "8M"}, nil, "it is in the host's network"},
 	} {
 		config := &specs.Spec{Annotations: row.annotations, Linux: &specs.Linux{Namespaces: row.namespaces}}
-		if err := AddHooks(config, "/bin/blackhole"); err == nil || !strings.Contains(err.Error(), row.out) || config.Hooks != nil {
+		if err := AddHooks(config, here); err == nil || !strings.Contains(err.Error(), row.out) || config.Hooks != nil {
 			t.Errorf("%s: got %v and hooks %v, want %q", name, err, config.Hooks, row.out)
 		}
+	}
+	config := &specs.Spec{Annotations: map[string]string{KubernetesEgress: "8M"}, Linux: &specs.Linux{Namespaces: network}}
+	err := AddHooks(config, func() (string, error) { return "", errors.New("nowhere") })
+	if err == nil || !strings.Contains(err.Error(), "cannot find blackhole, which its annotations need for their network hooks: nowhere") {
+		t.Errorf("without the program: %v", err)
 	}
 }
