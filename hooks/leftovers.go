@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
-
-	"blackhole/hooks/params"
 )
 
 // Leftover is the network of a container that does not run any more, or a part
@@ -41,20 +39,24 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 	var found []Leftover
 	keep := map[string]bool{} // links, by what their names have of the id
 	busy, numbers := busyNamespaces(k.host)
-	for _, e := range b.sorted() {
-		own := e.Mode == params.Isolated || e.Mode == params.None || e.OuterEnd != 0
-		if id := e.ID; !known(id) && !e.alive() && (!own || !busy[e.Namespace]) {
-			found = append(found, Leftover{ID: id, What: "network of " + id, remove: func() error { return n.Down(id) }})
-		}
-		keep[linkDigest(e.ID)] = true // they go with their container
-	}
 	links, err := dump(k.host.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the host's interfaces: %w", err)
 	}
+	indexes := map[string]int{}
 	inUse := map[int]bool{} // links by their index, whose other end some process can use
 	for _, l := range links {
-		inUse[l.Attrs().Index] = numbers[l.Attrs().NetNsID]
+		a := l.Attrs()
+		indexes[a.Name], inUse[a.Index] = a.Index, numbers[a.NetNsID]
+	}
+	for _, e := range b.sorted() {
+		// A namespace's identity is soon another's once nothing holds it, so it
+		// counts only where the container's link or name still leads there.
+		used := inUse[indexes[hostEnd(e.ID)]] || inUse[e.OuterEnd] || busy[e.Namespace] && n.holdsName(e)
+		if id := e.ID; !known(id) && !e.alive() && !used {
+			found = append(found, Leftover{ID: id, What: "network of " + id, remove: func() error { return n.Down(id) }})
+		}
+		keep[linkDigest(e.ID)] = true // they go with their container
 	}
 	for _, l := range links {
 		a := l.Attrs()
@@ -82,6 +84,20 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 	}
 	more, err := n.strayBridges(b, bridges, used)
 	return append(found, more...), err
+}
+
+// holdsName tells whether a container's namespace still has its name.
+func (n *Network) holdsName(e *entry) bool {
+	if !e.Named {
+		return false
+	}
+	namespace, err := openNamespace(filepath.Join(n.names(), e.Name))
+	if err != nil {
+		return false
+	}
+	defer namespace.Close()
+	id, err := identify(namespace)
+	return err == nil && id == e.Namespace
 }
 
 // digestOf is what a link's name has of its container's id.
