@@ -19,8 +19,11 @@ cri_setup() {
 	host=$!
 	wait_until test -e "$work/ready"
 	# The shim of our own is beside the binary under test.
-	on_host env PATH="$(dirname "$(command -v "$BLACKHOLE")"):$PATH" \
-		containerd --config "$work/config.toml" --log-level info >>"$work/containerd.log" 2>&1 3>&- &
+	(
+		export PATH=${BLACKHOLE%/*}:$PATH
+		# Without a process between, which a signal would end instead.
+		exec nsenter -t "$host" -n -m -- containerd --config "$work/config.toml" --log-level info
+	) >>"$work/containerd.log" 2>&1 3>&- &
 	containerd=$!
 	wait_until is_up || {
 		tail -n 5 "$work/containerd.log"
