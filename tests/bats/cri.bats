@@ -21,6 +21,7 @@ handlers() { echo blackhole; }
 		a=$(start "$sandbox" "$config" "$(container a -- sh -c 'echo from a; echo oops >&2; trap "exit 5" TERM; while :; do sleep 0.05; done')")
 		b=$(start "$sandbox" "$config" "$(container b -- sh -c 'busybox nc -l -p 7000 -e echo hello')")
 		[[ $(about "$a" .state) == CONTAINER_RUNNING ]]
+		(($(pod_shims | wc -l) == 1))
 
 		local space
 		for space in net ipc uts; do
@@ -122,6 +123,8 @@ received() {
 		got=$(received "$address" "$pid" -R)
 		echo "$handler: sent $got bits a second of 8 M"
 		((got > 2000000 && got < 10000000))
+		on_host "$BLACKHOLE" --root "$work/runc/k8s.io" update --ingress-rate 4mbit "$sandbox"
+		on_host tc qdisc | grep -q 'rate 4182Kbit'
 		rmp "$sandbox"
 		wait_until nothing_is_left
 
