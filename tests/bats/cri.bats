@@ -123,7 +123,7 @@ received() {
 		got=$(received "$address" "$pid" -R)
 		echo "$handler: sent $got bits a second of 8 M"
 		((got > 2000000 && got < 10000000))
-		on_host "$BLACKHOLE" --root "$work/runc/k8s.io" update --ingress-rate 4mbit "$sandbox"
+		on_host "$BLACKHOLE" --root "$(root_of "$handler")" update --ingress-rate 4mbit "$sandbox"
 		on_host tc qdisc | grep -q 'rate 4182Kbit'
 		rmp "$sandbox"
 		wait_until nothing_is_left
