@@ -15,7 +15,8 @@ BATS      ?= tests/bats tests/bats/effects
 GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats limits.bats violations-v2.bats supervisor_v2.bats)
 
 TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools curl dmsetup gcc libc6-dev \
-	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs python3 strace prometheus tmux systemd
+	containerd containernetworking-plugins criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs \
+	python3 strace prometheus tmux systemd
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench install clean
@@ -60,6 +61,7 @@ test-tools:
 	@tests/need $(TEST_PACKAGES)
 	@mkdir -p build/tests
 	@CGO_ENABLED=0 $(GO) build -o build/tests ./tests/cmd/...
+	@cd tests/tools/cri && CGO_ENABLED=0 $(GO) build -o $(CURDIR)/build/tests/cri .
 	@gcc -std=gnu11 -O1 -Wall -Wextra -Werror -static -o build/tests/load tests/cmd/load/load.c
 
 lint: ## read the sources: gofmt, go vet, shellcheck, golangci-lint

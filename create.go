@@ -83,6 +83,9 @@ func createOptions(c *cli.Context) (runtime.CreateOptions, error) {
 	if err := os.Chdir(o.Bundle); err != nil {
 		return fail(fmt.Errorf("cannot enter the bundle: %w", err))
 	}
+	if o.Spec, err = loadBundle(o.Bundle); err != nil {
+		return fail(err)
+	}
 	return o, nil
 }
 

@@ -2,13 +2,29 @@ package main
 
 import (
 	"fmt"
+	"os"
 
+	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/urfave/cli/v2"
 
+	"blackhole/bundle"
 	"blackhole/hooks"
 	"blackhole/hooks/params"
 	"blackhole/spec"
 )
+
+// loadBundle reads config.json, and lets this program shape the container's
+// network where annotations ask for it and it has no hooks that do.
+func loadBundle(dir string) (*specs.Spec, error) {
+	config, err := bundle.Load(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := params.AddHooks(config, os.Executable); err != nil {
+		return nil, fmt.Errorf("config.json: %w", err)
+	}
+	return config, nil
+}
 
 // bandwidthFlags are those of update that runc does not have.
 func bandwidthFlags() []cli.Flag {

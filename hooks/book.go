@@ -54,6 +54,9 @@ type entry struct {
 	Ports     []params.Port `json:"ports,omitempty"`
 	Moved     []movedLink   `json:"moved,omitempty"`
 	Bandwidth Bandwidth     `json:"bandwidth,omitzero"`
+	// OuterEnd is the index of the link that is shaped in a network that
+	// somebody else made.
+	OuterEnd int `json:"outer_end,omitempty"`
 }
 
 // bookName is the book's file in the hooks' folder.

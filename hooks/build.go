@@ -64,7 +64,7 @@ func (n *Network) connect(b *book, k *kernel, e *entry, namespace *os.File) erro
 	}
 	n.did()
 	if e.Bandwidth.IngressRate != 0 || e.Bandwidth.EgressRate != 0 {
-		if err := shape(k.host, e.ID, e.Bandwidth); err != nil {
+		if err := e.shape(k.host, e.Bandwidth); err != nil {
 			return err
 		}
 		n.did()
@@ -98,7 +98,7 @@ func (n *Network) Down(id string) (err error) {
 		return n.takeDown(b, k, e)
 	}
 	// Somebody removed the book: what the id names is found all the same.
-	return errors.Join(n.removeStray(k, hostEnd(id)), n.takeDown(b, k, &entry{ID: id}))
+	return errors.Join(n.removeStray(k, hostEnd(id)), n.removeStray(k, ifbName(id)), n.takeDown(b, k, &entry{ID: id}))
 }
 
 // takeDown undoes what there is of a container's network, each part even where
@@ -113,6 +113,9 @@ func (n *Network) takeDown(b *book, k *kernel, e *entry) error {
 	try(n.returnLinks(e))
 	if e.Bridge != "" {
 		try(e.closeFirewall())
+	}
+	if e.OuterEnd != 0 {
+		try(release(k.host, e.ID, e.OuterEnd))
 	}
 	try(removeGroup(e.Group))
 	try(remove(k.host, hostEnd(e.ID)))

@@ -14,11 +14,10 @@ import (
 	"blackhole/hooks/params"
 )
 
-// The hooks, by their names in config.json (OCI runtime specification, "POSIX-
-// platform Hooks").
+// The hooks, by their names in config.json.
 const (
-	CreateRuntime = "createRuntime"
-	Poststop      = "poststop"
+	CreateRuntime = params.CreateRuntime
+	Poststop      = params.Poststop
 )
 
 // maxState is more than any OCI state has, in bytes.
@@ -62,7 +61,7 @@ func (n *Network) hook(name string, stdin io.Reader) error {
 // parameters are in the annotations: the state has them, or else the bundle.
 func parameters(state specs.State) (params.Params, error) {
 	annotations := state.Annotations
-	if !ours(annotations) && state.Bundle != "" {
+	if !params.Any(annotations) && state.Bundle != "" {
 		path := filepath.Join(state.Bundle, "config.json")
 		data, err := os.ReadFile(path)
 		if err != nil {
@@ -77,15 +76,6 @@ func parameters(state specs.State) (params.Params, error) {
 		annotations = config.Annotations
 	}
 	return params.FromAnnotations(annotations)
-}
-
-func ours(annotations map[string]string) bool {
-	for name := range annotations {
-		if strings.HasPrefix(name, params.Prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // line is an error whose text is one line, several causes apart by semicolons.
@@ -123,19 +113,28 @@ func (n *Network) Shape(id string, want Bandwidth) (err error) {
 	}
 	defer b.close()
 	e := b.Containers[id]
-	if e == nil || e.Mode != params.Isolated {
+	if e == nil || e.Mode != params.Isolated && e.OuterEnd == 0 {
 		return errors.New("it has no network of its own")
 	}
 	had := e.Bandwidth
-	if err := shape(k.host, id, want); err != nil {
-		return errors.Join(err, shape(k.host, id, had))
+	if e.OuterEnd != 0 {
+		outer, err := k.host.LinkByIndex(e.OuterEnd)
+		if err != nil {
+			return fmt.Errorf("cannot look up the outer end of its interface, number %d: %w", e.OuterEnd, err)
+		}
+		if err := unclaimed(k.host, outer, had, want); err != nil {
+			return err
+		}
+	}
+	if err := e.shape(k.host, want); err != nil {
+		return errors.Join(err, e.shape(k.host, had))
 	}
 	e.Bandwidth = want
 	return b.save()
 }
 
-// Bandwidth is what a container's network is shaped to now; false when it has
-// none of its own.
+// Bandwidth is what a container's network is shaped to now; false when that is
+// not ours to do.
 func (n *Network) Bandwidth(id string) (Bandwidth, bool, error) {
 	b, err := n.open(false)
 	if err != nil {
@@ -143,7 +142,7 @@ func (n *Network) Bandwidth(id string) (Bandwidth, bool, error) {
 	}
 	defer b.close()
 	e := b.Containers[id]
-	if e == nil || e.Mode != params.Isolated {
+	if e == nil || e.Mode != params.Isolated && e.OuterEnd == 0 {
 		return Bandwidth{}, false, nil
 	}
 	return e.Bandwidth, true, nil

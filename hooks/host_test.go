@@ -21,8 +21,13 @@ import (
 // doEnv makes the test binary a server or client in a container, see do.
 const doEnv = "HOOKS_TEST_DO"
 
+// The main thread is kept from the tests: Go never ends it, so one that had
+// entered a container's namespace would stay in it, and gc see it there.
+func init() { runtime.LockOSThread() }
+
 // TestMain runs the tests in a network and mount namespace of their own, so that
-// nothing of this machine's network is ever touched.
+// nothing of this machine's network is ever touched. Their files are in memory,
+// as /run is: a book is synced at each step.
 func TestMain(m *testing.M) {
 	if words := os.Getenv(doEnv); words != "" {
 		do(strings.Fields(words))
@@ -33,18 +38,63 @@ func TestMain(m *testing.M) {
 			runAndDie()
 			return
 		}
+		if os.Getenv(partEnv) == "" {
+			if err := unix.Mount("tmpfs", os.TempDir(), "tmpfs", 0, ""); err != nil {
+				fmt.Fprintf(os.Stderr, "the tests need a tmpfs: %v\n", err)
+				os.Exit(1)
+			}
+		}
 		os.Exit(m.Run())
 	}
+	temp, err := os.MkdirTemp("", "hooks-test")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
-	cmd.Env = append(os.Environ(), "HOOKS_TEST_INSIDE=1")
+	cmd.Env = append(os.Environ(), "HOOKS_TEST_INSIDE=1", "TMPDIR="+temp)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL}
-	err := cmd.Run()
+	err = cmd.Run()
+	_ = os.Remove(temp)
 	if cmd.ProcessState == nil {
 		fmt.Fprintf(os.Stderr, "the tests need to make namespaces: %v\n", err)
 		os.Exit(1)
 	}
 	os.Exit(cmd.ProcessState.ExitCode())
+}
+
+// partEnv tells a process which part of a test it is, see inParts.
+const partEnv = "HOOKS_TEST_PART"
+
+// inParts runs the parts of a test at the same time, each in a process of its
+// own: a test mostly waits for the kernel, not for a processor, but hooks of
+// several hosts cannot be in one process (google/nftables counts its sets in a
+// variable of the package).
+func inParts(t *testing.T, parts ...string) (part string, here bool) {
+	t.Helper()
+	if part := os.Getenv(partEnv); part != "" {
+		return part, true
+	}
+	outputs := make([]bytes.Buffer, len(parts))
+	commands := make([]*exec.Cmd, len(parts))
+	for i, part := range parts {
+		cmd := exec.Command("/proc/self/exe", "-test.run=^"+t.Name()+"$", "-test.v", fmt.Sprint("-test.short=", testing.Short()))
+		cmd.Env = append(os.Environ(), partEnv+"="+part)
+		cmd.Stdout, cmd.Stderr = &outputs[i], &outputs[i]
+		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		commands[i] = cmd
+	}
+	for i, cmd := range commands {
+		err := cmd.Wait()
+		if out := outputs[i].String(); err != nil || !strings.Contains(out, "--- PASS: "+t.Name()) {
+			t.Errorf("%s: %v\n%s", parts[i], err, out)
+		}
+	}
+	return "", false
 }
 
 // testHost is a host of its own: a network namespace that the test's thread is in.

@@ -9,8 +9,6 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
-
-	"blackhole/hooks/params"
 )
 
 // Leftover is the network of a container that does not run any more, or a part
@@ -41,20 +39,28 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 	var found []Leftover
 	keep := map[string]bool{} // links, by what their names have of the id
 	busy, numbers := busyNamespaces(k.host)
-	for _, e := range b.sorted() {
-		own := e.Mode == params.Isolated || e.Mode == params.None
-		if id := e.ID; !known(id) && !e.alive() && (!own || !busy[e.Namespace]) {
-			found = append(found, Leftover{ID: id, What: "network of " + id, remove: func() error { return n.Down(id) }})
-		}
-		keep[linkDigest(e.ID)] = true // they go with their container
-	}
 	links, err := dump(k.host.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the host's interfaces: %w", err)
 	}
+	indexes := map[string]int{}
+	inUse := map[int]bool{} // links by their index, whose other end some process can use
 	for _, l := range links {
 		a := l.Attrs()
-		if id, ok := strings.CutPrefix(a.Alias, aliasPrefix); isOurs(l) && (numbers[a.NetNsID] || ok && known(id)) {
+		indexes[a.Name], inUse[a.Index] = a.Index, numbers[a.NetNsID]
+	}
+	for _, e := range b.sorted() {
+		// A namespace's identity is soon another's once nothing holds it, so it
+		// counts only where the container's link or name still leads there.
+		used := inUse[indexes[hostEnd(e.ID)]] || inUse[e.OuterEnd] || busy[e.Namespace] && n.holdsName(e)
+		if id := e.ID; !known(id) && !e.alive() && !used {
+			found = append(found, Leftover{ID: id, What: "network of " + id, remove: func() error { return n.Down(id) }})
+		}
+		keep[linkDigest(e.ID)] = true // they go with their container
+	}
+	for _, l := range links {
+		a := l.Attrs()
+		if id, outer, ok := readAlias(a.Alias); isOurs(l) && (inUse[a.Index] || inUse[outer] || ok && known(id)) {
 			keep[digestOf(a.Name)] = true
 		}
 	}
@@ -67,7 +73,8 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 		case l.Type() == "bridge":
 			bridges[a.Name] = true
 		case !keep[digestOf(a.Name)]:
-			found = append(found, n.strayLink(strings.TrimPrefix(a.Alias, aliasPrefix), a.Name))
+			id, _, _ := readAlias(a.Alias)
+			found = append(found, n.strayLink(id, a.Name))
 		}
 	}
 	for _, l := range links {
@@ -77,6 +84,20 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 	}
 	more, err := n.strayBridges(b, bridges, used)
 	return append(found, more...), err
+}
+
+// holdsName tells whether a container's namespace still has its name.
+func (n *Network) holdsName(e *entry) bool {
+	if !e.Named {
+		return false
+	}
+	namespace, err := openNamespace(filepath.Join(n.names(), e.Name))
+	if err != nil {
+		return false
+	}
+	defer namespace.Close()
+	id, err := identify(namespace)
+	return err == nil && id == e.Namespace
 }
 
 // digestOf is what a link's name has of its container's id.
@@ -95,11 +116,15 @@ func (n *Network) strayLink(id, name string) Leftover {
 }
 
 // removeStray removes a link of ours, if it is there, and the name of the
-// namespace that its other end is in: the kernel tells which that is.
+// namespace that its other end is in: the kernel tells which that is. Of an ifb
+// beside somebody else's link that link's shaping goes too.
 func (n *Network) removeStray(k *kernel, name string) error {
 	link, err := find(k.host, name)
 	if err != nil || link == nil || !isOurs(link) {
 		return err
+	}
+	if id, outer, ok := readAlias(link.Attrs().Alias); ok && outer != 0 && name == ifbName(id) {
+		return release(k.host, id, outer)
 	}
 	var errs []error
 	names, _ := os.ReadDir(n.names())

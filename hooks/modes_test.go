@@ -238,3 +238,40 @@ func TestLeftovers(t *testing.T) {
 		t.Errorf("names left: %v", names)
 	}
 }
+
+// A namespace's number is soon another's. A dead container whose Down was cut
+// short is not taken for alive because a process is in one of the same number.
+func TestLeftoversOfAReusedNumber(t *testing.T) {
+	h := newHost(t)
+	dead := h.up("dead", isolated())
+	other := h.process("other")
+	h.run(fmt.Sprintf("kill -KILL %d; ip link del %s; umount %s/dead; rm %s/dead", dead.PID, hostEnd("dead"), h.Names, h.Names))
+	for startTime(dead.PID) != 0 {
+		time.Sleep(time.Millisecond)
+	}
+	namespace, err := openNamespace(fmt.Sprintf("/proc/%d/ns/net", other.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer namespace.Close()
+	b, err := h.open(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Containers["dead"].Namespace, err = identify(namespace); err != nil {
+		t.Fatal(err)
+	}
+	err = b.save()
+	b.close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := h.Leftovers(func(string) bool { return false })
+	if err != nil || len(found) != 1 {
+		t.Fatalf("found %v %v, want the network of dead", found, err)
+	}
+	if err := found[0].Remove(); err != nil {
+		t.Fatal(err)
+	}
+	h.nothingLeft()
+}

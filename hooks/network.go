@@ -65,7 +65,8 @@ type Container struct {
 
 // Up gives a container the network that its parameters ask for. What an earlier
 // container of the same id left is removed first. On failure nothing is left.
-// Modes host and joined, and no mode, only enter its name for the others.
+// Mode host only enters its name for the others, and so does joined, unless it
+// has a rate: that, and mode shaped, shapes a network that is there already.
 func (n *Network) Up(c Container, p params.Params) (err error) {
 	defer func() {
 		if err != nil {
@@ -89,6 +90,8 @@ func (n *Network) Up(c Container, p params.Params) (err error) {
 		return err
 	} else if own && host == e.Namespace {
 		return fmt.Errorf("mode is %s, but config.json gives it the host's network namespace", e.Mode)
+	} else if e.shapesOuter() && host == e.Namespace {
+		return errors.New("the bandwidth of the host's own network cannot be shaped")
 	}
 	k, err := dial(namespace)
 	if err != nil {
@@ -110,6 +113,10 @@ func (n *Network) Up(c Container, p params.Params) (err error) {
 		if err := n.reserve(b, k, e, p); err != nil {
 			return err
 		}
+	} else if e.shapesOuter() {
+		if err := b.attach(k, e, namespace); err != nil {
+			return err
+		}
 	}
 	// In the book first: whatever happens from here on, Down finds it.
 	undo.Add(func() error { return n.takeDown(b, k, e) })
@@ -122,6 +129,11 @@ func (n *Network) Up(c Container, p params.Params) (err error) {
 		if err := n.build(b, k, e, namespace); err != nil {
 			return err
 		}
+	} else if e.OuterEnd != 0 {
+		if err := e.shape(k.host, e.Bandwidth); err != nil {
+			return err
+		}
+		n.did()
 	}
 	if err := b.writeHosts(); err != nil {
 		return err
@@ -140,11 +152,17 @@ func newEntry(c Container, p params.Params) (*entry, error) {
 	if c.ID == "" {
 		return nil, errors.New("its id is empty")
 	}
-	if err := checkFileName(e.Name); err != nil {
+	if e.Mode == params.Shaped {
+		e.Name, e.Bundle = "", "" // no service: nobody knows it by name, and it knows nobody
+	} else if err := checkFileName(e.Name); err != nil {
 		return nil, err
 	}
 	if e.Start = startTime(c.PID); e.Start == 0 {
 		return nil, fmt.Errorf("its process %d does not run", c.PID)
+	}
+	if p.Mode == params.Joined || p.Mode == params.Shaped {
+		e.Bandwidth = bandwidthOf(p)
+		return e, e.Bandwidth.check()
 	}
 	if p.Mode != params.Isolated {
 		return e, nil
@@ -152,6 +170,12 @@ func newEntry(c Container, p params.Params) (*entry, error) {
 	e.Bridge, e.Subnet, e.Masquerade = p.Bridge, p.Subnet, p.Masquerade
 	e.Ports, e.Bandwidth = p.Ports, bandwidthOf(p)
 	return e, errors.Join(checkLinkName(e.Bridge), checkSubnet(e.Subnet), e.Bandwidth.check())
+}
+
+// shapesOuter tells of a container whose bandwidth is to be shaped in a network
+// that somebody else made.
+func (e *entry) shapesOuter() bool {
+	return (e.Mode == params.Shaped || e.Mode == params.Joined) && (e.Bandwidth.IngressRate != 0 || e.Bandwidth.EgressRate != 0)
 }
 
 // replace removes what an earlier container of the same id left, unless it

@@ -41,14 +41,23 @@ func (b Bandwidth) check() error {
 // Everything is on the host, where the container cannot reach it with any
 // capability: what it receives waits on the host end of its veth pair, what it
 // sends on an ifb that the host end's ingress is redirected to.
-func shape(h *netlink.Handle, id string, b Bandwidth) error {
-	link, err := find(h, hostEnd(id))
+func (e *entry) shape(h *netlink.Handle, b Bandwidth) error {
+	var link netlink.Link
+	var err error
+	if e.OuterEnd == 0 {
+		if link, err = find(h, hostEnd(e.ID)); err == nil && link == nil {
+			err = fmt.Errorf("interface %s is not there", hostEnd(e.ID))
+		}
+	} else if link, err = h.LinkByIndex(e.OuterEnd); err != nil {
+		err = fmt.Errorf("cannot look up the outer end of its interface, number %d: %w", e.OuterEnd, err)
+	}
 	if err != nil {
 		return err
 	}
-	if link == nil {
-		return fmt.Errorf("interface %s is not there", hostEnd(id))
-	}
+	return shape(h, e, link, b)
+}
+
+func shape(h *netlink.Handle, e *entry, link netlink.Link, b Bandwidth) (err error) {
 	if b.IngressRate == 0 {
 		err = removeBucket(h, link)
 	} else {
@@ -61,33 +70,36 @@ func shape(h *netlink.Handle, id string, b Bandwidth) error {
 		return err
 	}
 	if b.EgressRate == 0 {
-		return removeEgress(h, id)
+		return removeEgress(h, e, link)
 	}
 	tb, err := params.NewBucket("egress", b.EgressRate, b.EgressBurst)
 	if err != nil {
 		return err
 	}
-	return setEgress(h, id, link, tb)
+	return setEgress(h, e, link, tb)
 }
 
 // setEgress sends what comes in on the host end through an ifb with a bucket.
 // The redirection is last: until then the link is as it was.
-func setEgress(h *netlink.Handle, id string, link netlink.Link, tb params.Bucket) (err error) {
+func setEgress(h *netlink.Handle, e *entry, link netlink.Link, tb params.Bucket) (err error) {
 	var undo cleanup.Stack
 	defer func() { err = errors.Join(err, undo.Run()) }()
 
-	name := ifbName(id)
+	name, alias := ifbName(e.ID), aliasPrefix+e.ID
+	if e.OuterEnd != 0 {
+		alias = outerAlias(e.ID, e.OuterEnd)
+	}
 	ifb, err := find(h, name)
 	if err != nil {
 		return err
 	}
 	if ifb == nil {
-		if ifb, err = makeIFB(h, name, link.Attrs().Group, link.Attrs().MTU); err != nil {
+		if ifb, err = makeIFB(h, name, e.Group, link.Attrs().MTU); err != nil {
 			return err
 		}
 		undo.Add(func() error { return remove(h, name) })
 	}
-	if err := h.LinkSetAlias(ifb, aliasPrefix+id); err != nil {
+	if err := h.LinkSetAlias(ifb, alias); err != nil {
 		return fmt.Errorf("cannot name interface %s after its container: %w", name, err)
 	}
 	if err := quiet(name); err != nil {
@@ -107,13 +119,15 @@ func setEgress(h *netlink.Handle, id string, link netlink.Link, tb params.Bucket
 }
 
 // removeEgress takes the redirection away before the device it leads to.
-func removeEgress(h *netlink.Handle, id string) error {
-	link, err := find(h, hostEnd(id))
-	if err == nil && link != nil {
+func removeEgress(h *netlink.Handle, e *entry, link netlink.Link) error {
+	ifb, err := find(h, ifbName(e.ID))
+	if err == nil && e.OuterEnd != 0 {
+		err = removeOwnRedirect(h, link, ifb)
+	} else if err == nil {
 		err = removeRedirect(h, link)
 	}
 	if err != nil {
 		return err
 	}
-	return remove(h, ifbName(id))
+	return remove(h, ifbName(e.ID))
 }

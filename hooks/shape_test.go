@@ -18,6 +18,11 @@ type measured struct{ all, first float64 }
 // what the receiver saw. With udp it offers half as much again as rate.
 func (h *testHost) iperf(c Container, ingress bool, port, seconds int, udp string) func() measured {
 	h.t.Helper()
+	return h.iperfTo(c, h.entry(c.ID).Address.String(), ingress, port, seconds, udp)
+}
+
+func (h *testHost) iperfTo(c Container, address string, ingress bool, port, seconds int, udp string) func() measured {
+	h.t.Helper()
 	h.background(inside(c, fmt.Sprintf("exec iperf3 -s -J -p %d", port)))
 	for range 200 {
 		if h.inside(c, fmt.Sprintf("ss -Hnlt sport = %d", port)) != "" {
@@ -30,7 +35,6 @@ func (h *testHost) iperf(c Container, ingress bool, port, seconds int, udp strin
 		direction = "-R"
 	}
 	result := make(chan string, 1)
-	address := h.entry(c.ID).Address.String()
 	cmd := command(fmt.Sprintf("iperf3 -J -c %s -p %d -t %d %s %s", address, port, seconds, direction, udp))
 	var out strings.Builder
 	cmd.Stdout = &out
@@ -115,8 +119,12 @@ func (h *testHost) rates(rate uint64, protocol string, port int) (low, high stri
 	if protocol == "udp" {
 		udp = "-u -b " + strconv.FormatUint(rate*8*3/2, 10)
 	}
-	receives := h.iperf(c, true, port, 10, udp)
-	sends := h.iperf(c, false, port+1, 10, udp)
+	seconds := 5
+	if rate < 10e6/8 {
+		seconds = 10 // a TCP connection at 1 mbit takes some seconds to settle
+	}
+	receives := h.iperf(c, true, port, seconds, udp)
+	sends := h.iperf(c, false, port+1, seconds, udp)
 	for direction, m := range map[string]measured{"ingress": receives(), "egress": sends()} {
 		of := func(v float64) float64 { return math.Round(v/float64(rate)*1000) / 10 }
 		result := fmt.Sprintf("%s at %d mbit, %s: %.1f %% of the rate, %.1f %% in the first second", direction, rate*8/1e6, protocol, of(m.all), of(m.first))

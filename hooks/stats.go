@@ -41,13 +41,19 @@ func (n *Network) Stats(id string) (*Stats, error) {
 		return nil, err
 	}
 	defer k.close()
+	e := n.peek(id)
 	link, err := find(k.host, hostEnd(id))
+	if err == nil && link == nil && e.OuterEnd != 0 {
+		if link, err = k.host.LinkByIndex(e.OuterEnd); errors.As(err, &netlink.LinkNotFoundError{}) {
+			return nil, nil // its maker has removed it
+		}
+	}
 	if err != nil || link == nil {
 		return nil, err
 	}
 	counters := link.Attrs().Statistics
 	if counters == nil {
-		return nil, fmt.Errorf("cannot read the counters of interface %s: the kernel gives none", hostEnd(id))
+		return nil, fmt.Errorf("cannot read the counters of interface %s: the kernel gives none", link.Attrs().Name)
 	}
 	s := &Stats{
 		// What the host end sends, the container receives.
@@ -66,25 +72,24 @@ func (n *Network) Stats(id string) (*Stats, error) {
 			return nil, err
 		}
 	}
-	rates := n.peek(id)
 	if s.Ingress != nil {
-		s.Ingress.Rate = rates.IngressRate
+		s.Ingress.Rate = e.Bandwidth.IngressRate
 	}
 	if s.Egress != nil {
-		s.Egress.Rate = rates.EgressRate
+		s.Egress.Rate = e.Bandwidth.EgressRate
 	}
 	return s, nil
 }
 
-// peek is a container's configured bandwidth, read without waiting for a hook
-// that has the book: a book is replaced as a whole.
-func (n *Network) peek(id string) Bandwidth {
+// peek is a container as the book has it, read without waiting for a hook that
+// has the book: a book is replaced as a whole. An empty one stands for none.
+func (n *Network) peek(id string) *entry {
 	var b book
 	data, err := os.ReadFile(filepath.Join(n.folder(), bookName))
 	if err != nil || json.Unmarshal(data, &b) != nil || b.Containers[id] == nil {
-		return Bandwidth{}
+		return &entry{ID: id}
 	}
-	return b.Containers[id].Bandwidth
+	return b.Containers[id]
 }
 
 // bucketStats reads the token bucket of one link, nil when it has none. It asks

@@ -59,23 +59,13 @@ func (t *translator) isolated() params.Params {
 	return p
 }
 
-// networkHooks brings the network up once the runtime has made the namespaces,
-// and takes it down when the service is deleted. They read nothing but the
-// annotations, so any OCI runtime runs them.
+// networkHooks is none without a program to run.
 func networkHooks(program string) *specs.Hooks {
 	if program == "" {
 		return nil
 	}
-	hook := func(name string) []specs.Hook {
-		timeout := hookTimeout
-		return []specs.Hook{{Path: program, Args: []string{"blackhole", "hook", name}, Timeout: &timeout}}
-	}
-	return &specs.Hooks{CreateRuntime: hook("createRuntime"), Poststop: hook("poststop")}
+	return params.Hooks(program)
 }
-
-// hookTimeout is in seconds. A hook takes milliseconds, but waits for those of
-// all services that start or stop at the same time.
-const hookTimeout = 60
 
 // hostsPath is the file of names of a service.
 const hostsPath = "/etc/hosts"

@@ -49,8 +49,9 @@ func (s *Supervisor) checkMemory(sv *service, m *stats.Memory, killed bool) {
 		limit, critical := *m.Limit, float64(*s.monitor.MemoryCritical)
 		s.checkPart(sv, "memory", "bytes", float64(used), float64(limit))
 		// V2 tells of no threshold between memory.high and the limit; so one that
-		// is near it and grows is looked at again soon.
-		if grew := used > sv.usage.memory+limit/200; grew && float64(used) >= float64(limit)*float64(*s.monitor.AlertAt) {
+		// is near it and grows is looked at again soon. On v1 that would put off the look
+		// for which the kernel calls at the threshold.
+		if grew := used > sv.usage.memory+limit/200; grew && m.Events != nil && m.Events.High != nil && float64(used) >= float64(limit)*float64(*s.monitor.AlertAt) {
 			s.sampleSoon(sv.name)
 		}
 		sv.usage.memory = used

@@ -25,7 +25,8 @@ const (
 	Isolated = "isolated" // an interface on the bridge, an address, shaping
 	None     = "none"     // a network namespace with loopback alone
 	Host     = "host"     // the host's own network: nothing to do
-	Joined   = "joined"   // a namespace that somebody else made: nothing to do
+	Joined   = "joined"   // a namespace that somebody else made; with a rate, that is shaped
+	Shaped   = "shaped"   // the same of a container that is no service: nothing but its bandwidth is ours
 )
 
 // Params is the network of one service. Rates are bytes a second and bursts
@@ -99,16 +100,37 @@ func (p Params) Annotations() map[string]string {
 	return a
 }
 
-// FromAnnotations reads what Annotations wrote, and reports everything in it
-// that cannot be read, each with its annotation. Other annotations are passed
-// over; without any of ours the result is the zero Params, whose Mode is empty.
+// Any tells whether there is an annotation that FromAnnotations reads.
+func Any(annotations map[string]string) bool {
+	for name := range annotations {
+		if strings.HasPrefix(name, Prefix) || name == KubernetesIngress || name == KubernetesEgress {
+			return true
+		}
+	}
+	return false
+}
+
+// FromAnnotations reads what Annotations wrote, and Kubernetes' own annotations
+// of a bandwidth, and reports everything in them that cannot be read, each with
+// its annotation. Other annotations are passed over; without any of these the
+// result is the zero Params, whose Mode is empty. A rate without a mode is mode
+// shaped. The result is zero too for a container of a pod that is not its
+// sandbox.
+//
 // An annotation with our prefix that is not known is an error: a newer
 // blackhole wrote the bundle, and part of it would be lost.
 func FromAnnotations(annotations map[string]string) (Params, error) {
 	var p Params
+	if sandboxMember(annotations) {
+		return p, nil
+	}
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(annotations)) {
 		value := annotations[name]
+		if name == KubernetesIngress || name == KubernetesEgress {
+			errs = append(errs, p.setKubernetes(name, value, annotations))
+			continue
+		}
 		key, ours := strings.CutPrefix(name, Prefix)
 		if !ours {
 			continue
@@ -117,6 +139,9 @@ func FromAnnotations(annotations map[string]string) (Params, error) {
 			errs = append(errs, fmt.Errorf("cannot read annotation %s=%q: %w", name, value, err))
 		}
 	}
+	if p.Mode == "" && p.shapes() {
+		p.Mode = Shaped
+	}
 	return p, errors.Join(errs...)
 }
 
@@ -124,7 +149,7 @@ func (p *Params) set(key, value string) (err error) {
 	switch key {
 	case "mode":
 		switch value {
-		case Isolated, None, Host, Joined:
+		case Isolated, None, Host, Joined, Shaped:
 			p.Mode = value
 		default:
 			err = errors.New("no such network mode")
