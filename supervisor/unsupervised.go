@@ -111,7 +111,7 @@ func (p Paths) stopOne(rt *runtime.Runtime, name string, was savedService) error
 			if err := rt.Kill(name, unix.Signal(was.Signal)); err != nil && !runtime.NotRunning(err) {
 				return err
 			}
-			_ = fd.f.SetReadDeadline(time.Now().Add(was.Timeout))
+			_ = fd.File.SetReadDeadline(time.Now().Add(was.Timeout))
 			_ = fd.wait() // for that long
 		}
 	}
