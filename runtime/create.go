@@ -24,6 +24,9 @@ type CreateOptions struct {
 	ID string
 	// Bundle is the folder with config.json.
 	Bundle string
+	// Spec is what config.json says, for a caller that has loaded it with
+	// bundle.Load, and may have changed it; nil is to load it.
+	Spec *specs.Spec
 	// PidFile, if set, is written with the first process's id before its
 	// program starts, whole or not at all.
 	PidFile string
@@ -79,9 +82,11 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if o.Bundle, err = filepath.Abs(o.Bundle); err != nil {
 		return nil, err
 	}
-	spec, err := bundle.Load(o.Bundle)
-	if err != nil {
-		return nil, err
+	spec := o.Spec
+	if spec == nil {
+		if spec, err = bundle.Load(o.Bundle); err != nil {
+			return nil, err
+		}
 	}
 	if err := checkHost(spec.Process); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)

@@ -1,9 +1,14 @@
 #!/usr/bin/env bats
-# containerd with its own shim, io.containerd.runc.v2, and the binary under test
-# in runc's place.
+# The binary under test in containerd, either way: in runc's place below
+# containerd's own shim (io.containerd.runc.v2), and by our own shim
+# (io.containerd.blackhole.v2) where this file is called containerd-blackhole.bats.
 
 load helpers
 load containerd
+case ${BATS_TEST_FILENAME##*/} in
+containerd.bats) way=runc ;;
+*) way=blackhole ;;
+esac
 
 setup() { containerd_setup; }
 teardown() { containerd_teardown; }
