@@ -19,7 +19,7 @@ TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools
 	containerd criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs python3 strace prometheus tmux systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench install clean
+.PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench bench-shim install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -74,6 +74,10 @@ guest: build ## CMD='…' in a virtual machine with cgroup v2; GUEST='-t 900' fo
 bench: build ## times beside runc and crun, in one run
 	@tests/need runc crun busybox-static jq
 	@BLACKHOLE=$(BLACKHOLE) benchmarks/run
+
+bench-shim: build ## memory and time of the containerd shim beside containerd's own, in one run
+	@tests/need containerd runc busybox-static jq procps
+	@BLACKHOLE=$(BLACKHOLE) SHIM=$(SHIM) benchmarks/shim
 
 install: build ## into PREFIX (/usr/local), below DESTDIR if set
 	install -D -m 755 $(BLACKHOLE) $(DESTDIR)$(PREFIX)/bin/blackhole

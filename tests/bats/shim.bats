@@ -27,8 +27,7 @@ events_end() {
 
 number_of_shims() { shims | wc -l; }
 
-# sockets: of this test's shims.
-sockets() { find "$work/state" -name address -exec sed 's|^unix://|| ; a\\' {} + | sort -u; }
+
 
 @test "the containers of a pod have one shim, which ends with the last" {
 	pod() { ctr_run --detach --null-io --annotation=io.kubernetes.cri.sandbox-id=pod "$1" sleep 1000; }
@@ -111,8 +110,15 @@ sockets() { find "$work/state" -name address -exec sed 's|^unix://|| ; a\\' {} +
 
 @test "an OOM event for each process killed, before the exit" {
 	events_begin
-	ctr_run --rm --null-io --memory-limit=16777216 one sh -c 'busybox tail /dev/zero; busybox tail /dev/zero; busybox tail /dev/zero; true'
-	events_end "create start oom oom oom exit delete"
+	ctr_run --detach --null-io one sh -c 'while [ ! -e /tmp/go ]; do sleep 0.05; done
+		busybox tail /dev/zero; busybox tail /dev/zero; busybox tail /dev/zero; exit 4'
+	# Without swap, which would make it slow.
+	"$(tool task)" "$work/containerd.sock" "$namespace" update one '{"memory": {"limit": 16777216, "swap": 16777216}}'
+	ctr_ task exec --exec-id e1 one touch /tmp/go
+	wait_until is_task one STOPPED
+	run -0 ctr_ task rm one
+	[[ $output == *"code 4"* ]]
+	events_end "create start exec-added exec-started exit oom oom oom exit delete"
 }
 
 @test "an exec that still runs is told to have ended before its container" {
