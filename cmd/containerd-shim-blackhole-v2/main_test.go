@@ -77,7 +77,7 @@ func newBundle(t *testing.T, annotations map[string]string) string {
 // sockets is a folder with a short path: a socket's has 107 characters at most.
 func sockets(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "bhs")
+	dir, err := os.MkdirTemp("/tmp", "bhs") //nolint:usetesting // t.TempDir has the name of the test in it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,16 @@ func dialShim(t *testing.T, address string) *ttrpc.Client {
 		t.Fatal(err)
 	}
 	client := ttrpc.NewClient(conn)
-	t.Cleanup(func() { client.Close() })
+	var shim api.ConnectResponse
+	if err := call(t, client, "v3", "Connect", &api.ConnectRequest{}, &shim); err != nil {
+		t.Error(err)
+	}
+	t.Cleanup(func() {
+		client.Close()
+		if t.Failed() && shim.ShimPid != 0 {
+			_ = unix.Kill(int(shim.ShimPid), unix.SIGKILL)
+		}
+	})
 	return client
 }
 

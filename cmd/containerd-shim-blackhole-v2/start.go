@@ -161,7 +161,7 @@ func spawn(f flags, a asked, address string, socket *os.File, undo *cleanup.Stac
 	if a.debug {
 		cmd.Args = append(cmd.Args, "-debug")
 	}
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=2", addressEnv+"="+address)
+	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", addressEnv+"="+address)
 	cmd.ExtraFiles = []*os.File{socket}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := cmd.Start(); err != nil {

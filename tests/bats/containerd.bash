@@ -94,6 +94,9 @@ ctr_run() {
 	ctr_ run $(on_runtime) "${flags[@]}" "$image" "$@"
 }
 
+# task_call VERB ID ARGS…: what ctr cannot ask for.
+task_call() { "$(tool task)" "$work/containerd.sock" "$namespace" "$@" 3>&-; }
+
 # task_status ID
 task_status() { ctr_ task ls | sed -n "s/^$1 *[0-9]* *//p"; }
 

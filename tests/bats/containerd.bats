@@ -9,6 +9,7 @@ case ${BATS_TEST_FILENAME##*/} in
 containerd.bats) way=runc ;;
 *) way=blackhole ;;
 esac
+export way
 
 setup() { containerd_setup; }
 teardown() { containerd_teardown; }
@@ -155,9 +156,6 @@ exited() {
 	[[ $(grep -oE '/tasks/[a-z]+' "$work/events" | tr '\n' ' ') == "/tasks/create /tasks/start /tasks/oom /tasks/exit /tasks/delete " ]]
 }
 
-# task_call VERB ID ARGS…: what ctr cannot ask for.
-task_call() { "$(tool task)" "$work/containerd.sock" "$namespace" "$@" 3>&-; }
-
 # memory_limit_of ID: in bytes, as the kernel has it.
 memory_limit_of() {
 	local dir
@@ -173,28 +171,4 @@ memory_limit_of() {
 	run ! task_call update one '{"cpu": {"quota": 5}}'
 	[[ $output == *"former limits are in force"* ]]
 	[[ $(memory_limit_of one) == 33554432 ]]
-}
-
-@test "a checkpoint that ends the task, and one that does not" {
-	criu check >/dev/null 2>&1 || skip "criu does not work with this kernel"
-	ctr_run --detach --null-io one sh -c 'i=0; while :; do i=$((i + 1)); echo $i >/tmp/count; sleep 0.05; done'
-	ctr_ task checkpoint --image-path "$work/images" one
-	is_task one RUNNING
-	[[ -e $work/images/inventory.img ]]
-	ctr_ task checkpoint --exit --image-path "$work/last" one
-	wait_until is_task one STOPPED
-	[[ -e $work/last/inventory.img ]]
-}
-
-@test "a container is saved with its processes, and another goes on with them" {
-	criu check >/dev/null 2>&1 || skip "criu does not work with this kernel"
-	ctr_run --detach --null-io one sh -c 'i=0; while :; do i=$((i + 1)); echo $i >/tmp/count; sleep 0.05; done'
-	counting() { (($(ctr_ task exec --exec-id "e$RANDOM" "$1" cat /tmp/count) > $2)); }
-	wait_until counting one 20
-	ctr_ container checkpoint --rw --image --task one example.org/saved:1
-	ctr_ task rm --force one >/dev/null 2>&1 || true
-	ctr_ container rm one
-	ctr_ container restore --rw --live two example.org/saved:1
-	is_task two RUNNING
-	counting two 20
 }

@@ -3,7 +3,7 @@
 
 load helpers
 load containerd
-way=blackhole
+export way=blackhole
 
 setup() { containerd_setup; }
 teardown() { containerd_teardown; }
@@ -111,13 +111,13 @@ number_of_shims() { shims | wc -l; }
 @test "an OOM event for each process killed, before the exit" {
 	events_begin
 	ctr_run --detach --null-io one sh -c 'while [ ! -e /tmp/go ]; do sleep 0.05; done
-		busybox tail /dev/zero; busybox tail /dev/zero; busybox tail /dev/zero; exit 4'
+		busybox tail /dev/zero; busybox tail /dev/zero; exec busybox tail /dev/zero'
 	# Without swap, which would make it slow.
-	"$(tool task)" "$work/containerd.sock" "$namespace" update one '{"memory": {"limit": 16777216, "swap": 16777216}}'
+	task_call update one '{"memory": {"limit": 16777216, "swap": 16777216}}'
 	ctr_ task exec --exec-id e1 one touch /tmp/go
 	wait_until is_task one STOPPED
 	run -0 ctr_ task rm one
-	[[ $output == *"code 4"* ]]
+	[[ $output == *"code 137"* ]]
 	events_end "create start exec-added exec-started exit oom oom oom exit delete"
 }
 
@@ -125,7 +125,7 @@ number_of_shims() { shims | wc -l; }
 	events_begin
 	ctr_run --detach --null-io one sleep 1000
 	ctr_ task exec --detach --exec-id e1 one sleep 1000
-	run -0 "$(tool task)" "$work/containerd.sock" "$namespace" pids one
+	run -0 task_call pids one
 	[[ ${#lines[@]} == 2 && $output == *ProcessDetails* ]]
 	ctr_ task kill --signal KILL one
 	wait_until is_task one STOPPED
@@ -171,7 +171,7 @@ number_of_shims() { shims | wc -l; }
 	pid=$(find "$work/runc" -name state.json -exec jq .init_process_pid {} +)
 	ip link add "bs$$" type veth peer name "bp$$"
 	ip link set "bp$$" netns "$pid" name eth7
-	run -0 "$(tool task)" "$work/containerd.sock" "$namespace" metrics one
+	run -0 task_call metrics one
 	ip link del "bs$$"
 	[[ $(jq -r '.network[0].name' <<<"$output") == eth7 ]]
 	(($(jq '.pids.current' <<<"$output") == 1))

@@ -2,6 +2,7 @@
 // of a task, and prints its metrics and processes whole.
 //
 //	task SOCKET NAMESPACE update ID RESOURCES-AS-JSON
+//	task SOCKET NAMESPACE checkpoint ID [exit]
 //	task SOCKET NAMESPACE metrics|pids ID
 package main
 
@@ -15,6 +16,7 @@ import (
 	stats1 "github.com/containerd/cgroups/v3/cgroup1/stats"
 	stats2 "github.com/containerd/cgroups/v3/cgroup2/stats"
 	"github.com/containerd/containerd/api/services/tasks/v1"
+	"github.com/containerd/containerd/api/types/runc/options"
 	"github.com/containerd/typeurl/v2"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -54,6 +56,12 @@ func run(args []string) error {
 		}
 		resources := &anypb.Any{TypeUrl: "types.containerd.io/opencontainers/runtime-spec/1/LinuxResources", Value: []byte(args[4])}
 		return call("Update", &tasks.UpdateTaskRequest{ContainerID: id, Resources: resources}, &emptypb.Empty{})
+	case "checkpoint":
+		o, err := typeurl.MarshalAnyToProto(&options.CheckpointOptions{Exit: len(args) == 5 && args[4] == "exit"})
+		if err != nil {
+			return err
+		}
+		return call("Checkpoint", &tasks.CheckpointTaskRequest{ContainerID: id, Options: o}, &tasks.CheckpointTaskResponse{})
 	case "metrics":
 		var answer tasks.MetricsResponse
 		if err := call("Metrics", &tasks.MetricsRequest{Filters: []string{"id==" + id}}, &answer); err != nil {
