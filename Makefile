@@ -4,30 +4,33 @@ SHELL     := /bin/bash
 VERSION   ?= 0.1.0
 COMMIT    ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 GO        ?= go
-TAGS      := seccomp netgo osusergo urfave_cli_no_docs
+TAGS      := seccomp netgo osusergo urfave_cli_no_docs no_grpc
 # Static, not position-independent, stripped: it starts in half the time, and
 # creating a container starts it twice.
 LDFLAGS   := -s -w -linkmode external -extldflags -static -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BLACKHOLE := $(CURDIR)/build/blackhole
+SHIM      := $(CURDIR)/build/containerd-shim-blackhole-v2
 PREFIX    ?= /usr/local
 BATS      ?= tests/bats tests/bats/effects
 # Those that cgroups matter to; all of them take half an hour on a busy host.
-GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats limits.bats violations-v2.bats supervisor_v2.bats)
+GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats limits.bats violations-v2.bats supervisor_v2.bats \
+	containerd-checkpoint.bats)
 
 TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools curl dmsetup gcc libc6-dev \
 	containerd containernetworking-plugins criu iptables procps uidmap iproute2 iputils-ping iperf3 socat nftables util-linux e2fsprogs \
 	python3 strace prometheus tmux systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench install clean
+.PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench bench-shim install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-build: ## the static binary, build/blackhole, and build/blackhole-top beside it
+build: ## the static binaries, build/blackhole, build/blackhole-top beside it, and the containerd shim
 	@tests/need gcc libc6-dev pkg-config libseccomp-dev
 	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(BLACKHOLE) .
 	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(BLACKHOLE)-top ./cmd/blackhole-top
+	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(SHIM) ./cmd/containerd-shim-blackhole-v2
 
 run: build ## start the two services of examples/blackhole.yaml, ask, provoke an alert, remove
 	@tests/need nginx redis-server redis-tools curl jq iproute2
@@ -75,9 +78,14 @@ bench: build ## times beside runc and crun, in one run
 	@tests/need runc crun busybox-static jq
 	@BLACKHOLE=$(BLACKHOLE) benchmarks/run
 
+bench-shim: build ## memory and time of the containerd shim beside containerd's own, in one run
+	@tests/need containerd runc busybox-static jq procps
+	@BLACKHOLE=$(BLACKHOLE) SHIM=$(SHIM) benchmarks/shim
+
 install: build ## into PREFIX (/usr/local), below DESTDIR if set
 	install -D -m 755 $(BLACKHOLE) $(DESTDIR)$(PREFIX)/bin/blackhole
 	install -D -m 755 $(BLACKHOLE)-top $(DESTDIR)$(PREFIX)/libexec/blackhole/blackhole-top
+	install -D -m 755 $(SHIM) $(DESTDIR)$(PREFIX)/bin/containerd-shim-blackhole-v2
 	install -D -m 644 examples/blackhole.yaml $(DESTDIR)$(PREFIX)/share/doc/blackhole/blackhole.yaml
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/blackhole docs/supervisor.md docs/control-socket.md docs/metrics.md
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/blackhole/prometheus docs/prometheus/rules.yml

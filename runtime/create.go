@@ -33,6 +33,8 @@ type CreateOptions struct {
 	// ConsoleSocket is a Unix socket that receives the terminal's master end
 	// as SCM_RIGHTS; config.json must ask for a terminal.
 	ConsoleSocket string
+	// Terminal receives it in this process, instead of ConsoleSocket.
+	Terminal *Terminal
 	// PidfdSocket is a Unix socket that receives a pidfd of the first process.
 	PidfdSocket string
 	// NoPivot enters the root file system by chroot(2): pivot_root(2) does not
@@ -92,7 +94,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := checkHooks(spec.Hooks); err != nil {
 		return nil, err
 	}
-	if err := checkTerminal(spec.Process.Terminal, io != nil, o.ConsoleSocket); err != nil {
+	if err := checkTerminal(spec.Process.Terminal, io != nil || o.Terminal != nil, o.ConsoleSocket); err != nil {
 		return nil, err
 	}
 	notify := newNotifySocket(r.Root, o.ID, o.NotifySocket)
@@ -193,13 +195,13 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 }
 
 // checkTerminal: a terminal needs someone who holds its other end.
-func checkTerminal(terminal, foreground bool, socket string) error {
+func checkTerminal(terminal, here bool, socket string) error {
 	switch {
-	case terminal && !foreground && socket == "":
+	case terminal && !here && socket == "":
 		return errors.New("config.json: process.terminal is true, but there is no console socket to hand the terminal to (--console-socket)")
 	case socket != "" && !terminal:
 		return fmt.Errorf("console socket %s without a terminal: config.json: process.terminal is false", socket)
-	case socket != "" && foreground:
+	case socket != "" && here:
 		return fmt.Errorf("console socket %s for a container that is not detached", socket)
 	}
 	return nil
@@ -223,6 +225,9 @@ func connect(p *libcontainer.Process, spec *specs.Process, o *CreateOptions, fg 
 		err = fg.openTerminal(p)
 	case fg != nil:
 		err = fg.openPipes(p, config)
+	case spec.Terminal && o.Terminal != nil:
+		p.ConsoleSocket = o.Terminal.theirs
+		closers = append(closers, p.ConsoleSocket) // or nothing would end the wait for it
 	case spec.Terminal:
 		p.ConsoleSocket, err = dial(o.ConsoleSocket)
 		if err != nil {

@@ -47,23 +47,31 @@ func (r *Runtime) events(ctx context.Context, id string, interval time.Duration,
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	kills, err := watchKills(ctx, c)
+	kills := make(chan uint64)
+	watch, err := watchKills(c, func(n uint64) {
+		select {
+		case kills <- n:
+		case <-ctx.Done():
+		}
+	})
 	if err != nil {
 		return err
 	}
+	defer watch.Close()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
-		case n, open := <-kills:
-			if !open {
-				return nil
-			}
+		case n := <-kills:
 			for range n {
 				if err := emit(&Event{Type: "oom", ID: id}); err != nil {
 					return err
 				}
 			}
+		case <-watch.ended:
+			return nil
+		case <-ctx.Done():
+			return nil
 		case <-tick.C:
 			e, err := statsEvent(c)
 			if err != nil {

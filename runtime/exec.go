@@ -17,11 +17,12 @@ import (
 )
 
 // ExecOptions says which process to start in a container that is there. ID and
-// either ProcessFile or Override.Args must be set.
+// one of Process, ProcessFile and Override.Args must be set.
 type ExecOptions struct {
 	ID string
-	// ProcessFile holds a whole process object (config.json, "process"), which
-	// then says everything; Override is left out.
+	// Process is a whole process object (config.json, "process"), which says
+	// everything; ProcessFile holds one. Override is left out then.
+	Process     *specs.Process
 	ProcessFile string
 	// Override is what differs from the container's own process.
 	Override ProcessOverride
@@ -32,9 +33,10 @@ type ExecOptions struct {
 	IgnorePaused bool
 	// Detach returns once the program runs. The streams are then its own.
 	Detach bool
-	// PidFile, ConsoleSocket, PidfdSocket, the streams and ExtraFiles are as in
-	// CreateOptions. In the foreground, Stdin is read until it ends.
+	// PidFile, ConsoleSocket, PidfdSocket, Terminal, the streams and ExtraFiles are
+	// as in CreateOptions. In the foreground, Stdin is read until it ends.
 	PidFile, ConsoleSocket, PidfdSocket string
+	Terminal                            *Terminal
 	Stdin, Stdout, Stderr               *os.File
 	ExtraFiles                          []*os.File
 }
@@ -119,7 +121,7 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 	var closers []io.Closer
 	defer closeAll(&closers)
 	closers, err = connect(process, spec, &CreateOptions{
-		ConsoleSocket: o.ConsoleSocket, PidfdSocket: o.PidfdSocket,
+		ConsoleSocket: o.ConsoleSocket, PidfdSocket: o.PidfdSocket, Terminal: o.Terminal,
 		Stdin: o.Stdin, Stdout: o.Stdout, Stderr: o.Stderr,
 	}, fg, &config)
 	if err != nil {
@@ -163,6 +165,9 @@ func mayExec(c *libcontainer.Container, ignorePaused bool) error {
 
 // process is what is to be started.
 func (o *ExecOptions) process(c *libcontainer.Container) (*specs.Process, error) {
+	if o.Process != nil {
+		return o.Process, bundle.CheckProcess(o.Process)
+	}
 	if o.ProcessFile != "" {
 		return bundle.LoadProcess(o.ProcessFile)
 	}
@@ -183,7 +188,7 @@ func (o *ExecOptions) process(c *libcontainer.Container) (*specs.Process, error)
 // checkExecTerminal: a terminal needs someone who holds its other end.
 func checkExecTerminal(terminal bool, o *ExecOptions) error {
 	switch {
-	case terminal && o.Detach && o.ConsoleSocket == "":
+	case terminal && o.Detach && o.ConsoleSocket == "" && o.Terminal == nil:
 		return errors.New("a detached process has a terminal only with a console socket to hand it to (--console-socket)")
 	case o.ConsoleSocket != "" && !terminal:
 		return fmt.Errorf("console socket %s without a terminal (--tty)", o.ConsoleSocket)

@@ -1,12 +1,13 @@
 package runtime
 
 import (
-	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/opencontainers/cgroups"
@@ -19,67 +20,96 @@ import (
 // its own.
 const oomSettle = time.Second
 
-// watchKills sends the number of processes newly killed in a container's cgroup
-// for want of memory, each once: notifications only tell when to look, for v1
-// has them without a kill, and v2 for every change of memory.events. The
-// channel is closed when the cgroup is gone (v1) or empty (v2), or when ctx ends.
-func watchKills(ctx context.Context, c *libcontainer.Container) (<-chan uint64, error) {
+// KillWatch tells of the processes newly killed in a container's cgroup for
+// want of memory, each once: notifications only say when to look, for v1 has
+// them without a kill, and v2 for every change of memory.events.
+type KillWatch struct {
+	file string // with the count
+	tell func(n uint64)
+	mu   sync.Mutex
+	seen uint64
+
+	notified <-chan struct{}
+	stop     chan struct{}
+	stopOnce sync.Once
+	ended    chan struct{}
+}
+
+// WatchKills tells the number of processes killed from now on, by one call of
+// tell at a time, until the container's cgroup is gone (v1) or empty (v2).
+func (r *Runtime) WatchKills(id string, tell func(n uint64)) (*KillWatch, error) {
+	c, err := r.load(id)
+	if err == nil {
+		var w *KillWatch
+		if w, err = watchKills(c, tell); err == nil {
+			return w, nil
+		}
+	}
+	return nil, fmt.Errorf("cannot watch the memory of container %q: %w", id, err)
+}
+
+func watchKills(c *libcontainer.Container, tell func(n uint64)) (*KillWatch, error) {
 	state, err := c.State()
 	if err != nil {
 		return nil, err
 	}
-	file, err := oomFile(state.CgroupPaths)
-	if err != nil {
+	w := &KillWatch{tell: tell, stop: make(chan struct{}), ended: make(chan struct{})}
+	if w.file, err = oomFile(state.CgroupPaths); err != nil {
 		return nil, err
 	}
-	seen, err := oomKills(file)
-	if err != nil {
+	if w.seen, err = oomKills(w.file); err != nil {
 		return nil, err
 	}
-	notified, err := c.NotifyOOM()
-	if err != nil {
+	if w.notified, err = c.NotifyOOM(); err != nil {
 		return nil, err
 	}
-	kills := make(chan uint64)
-	look := func() {
-		now, err := oomKills(file)
-		if err != nil || now <= seen {
-			return // nothing new, or the cgroup is gone with its count
-		}
+	go w.run()
+	return w, nil
+}
+
+// Look tells what has not been told yet. A caller that learned of the
+// container's end by other means loses no kill that way.
+func (w *KillWatch) Look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now, err := oomKills(w.file)
+	if err != nil || now <= w.seen {
+		return // nothing new, or the cgroup is gone with its count
+	}
+	n := now - w.seen
+	w.seen = now
+	w.tell(n)
+}
+
+// Close ends the watch. It may be called twice.
+func (w *KillWatch) Close() { w.stopOnce.Do(func() { close(w.stop) }) }
+
+func (w *KillWatch) run() {
+	defer close(w.ended)
+	var settled <-chan time.Time // set while there is something to look for
+	delay := time.Millisecond
+	for {
 		select {
-		case kills <- now - seen:
-			seen = now
-		case <-ctx.Done():
-		}
-	}
-	go func() {
-		defer close(kills)
-		var settled <-chan time.Time // set while there is something to look for
-		delay := time.Millisecond
-		for {
-			select {
-			case _, open := <-notified:
-				look()
-				if !open {
-					return
-				}
-				settled, delay = time.After(oomSettle), time.Millisecond
-			case <-settled:
-				look()
-				settled = nil
-			case <-after(settled != nil, delay):
-				look()
-				delay = min(2*delay, 50*time.Millisecond)
-			case <-ctx.Done():
-				go func() { // libcontainer stops when somebody listens to its end
-					for range notified {
-					}
-				}()
+		case _, open := <-w.notified:
+			w.Look()
+			if !open {
 				return
 			}
+			settled, delay = time.After(oomSettle), time.Millisecond
+		case <-settled:
+			w.Look()
+			settled = nil
+		case <-after(settled != nil, delay):
+			w.Look()
+			delay = min(2*delay, 50*time.Millisecond)
+		case <-w.stop:
+			go func() { // libcontainer stops when somebody listens to its end
+				for range w.notified {
+				}
+			}()
+			return
 		}
-	}()
-	return kills, nil
+	}
 }
 
 // after is time.After, or a channel that stays silent.

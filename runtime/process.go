@@ -11,6 +11,8 @@ import (
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
+
+	"blackhole/internal/pidfd"
 )
 
 // Process is a process of a container, seen by its parent.
@@ -26,8 +28,13 @@ func (p *Process) Pid() int { return p.pid }
 func (p *Process) Signal(s os.Signal) error { return p.p.Signal(s) }
 
 // Wait reaps the process and returns its exit code, 128+n after signal n. It
-// is for the process that created the container, and for one call.
+// is for the process that created the container, and for one call. It takes no
+// thread while it waits.
 func (p *Process) Wait() (int, error) {
+	if f, err := pidfd.Open(p.pid); err == nil {
+		_ = f.Wait() // what follows waits as well, if with a thread
+		f.Close()
+	}
 	state, err := p.p.Wait()
 	if state == nil {
 		return -1, err

@@ -66,7 +66,7 @@ func dies(pid int) bool {
 		return errors.Is(err, unix.ESRCH)
 	}
 	defer fd.close()
-	_ = fd.f.SetReadDeadline(time.Now().Add(deathTakes))
+	_ = fd.File.SetReadDeadline(time.Now().Add(deathTakes))
 	return fd.wait() == nil
 }
 

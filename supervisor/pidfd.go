@@ -9,41 +9,31 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	pidfile "blackhole/internal/pidfd"
 )
 
-// pidfd is a process that can be waited for without a thread: Go's own wait
-// keeps one for each child.
+// pidfd is a process that can be waited for without a thread, and of which the
+// kernel may tell how it ended.
 type pidfd struct {
-	f   *os.File
+	*pidfile.File
 	pid int
 }
 
-// openPidfd fails with ESRCH for a process that is gone. The kernel has
-// nonblocking ones since 5.10.
+// openPidfd fails with ESRCH for a process that is gone.
 func openPidfd(pid int) (*pidfd, error) {
-	fd, err := unix.PidfdOpen(pid, unix.PIDFD_NONBLOCK)
+	f, err := pidfile.Open(pid)
 	if err != nil {
-		return nil, os.NewSyscallError("pidfd_open", err)
+		return nil, err
 	}
-	return &pidfd{os.NewFile(uintptr(fd), "pidfd"), pid}, nil
+	return &pidfd{f, pid}, nil
 }
 
-// wait returns once the process has ended; it need not be a child.
-func (p *pidfd) wait() error {
-	raw, err := p.f.SyscallConn()
-	if err != nil {
-		return err
-	}
-	return raw.Read(func(fd uintptr) bool {
-		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(poll, 0)
-		return err == nil && n > 0
-	})
-}
+func (p *pidfd) wait() error { return p.Wait() }
 
 // signal fails for a process that has ended.
 func (p *pidfd) signal(sig unix.Signal) error {
-	raw, err := p.f.SyscallConn()
+	raw, err := p.SyscallConn()
 	if err != nil {
 		return err
 	}
@@ -52,7 +42,7 @@ func (p *pidfd) signal(sig unix.Signal) error {
 	return errors.Join(err, serr)
 }
 
-func (p *pidfd) close() { p.f.Close() }
+func (p *pidfd) close() { p.Close() }
 
 // reap waits for a container's first process and returns its exit code.
 func (r *running) reap() int {
@@ -89,7 +79,7 @@ func (p *pidfd) exitCode() int {
 		}
 	}
 	info.mask = infoExit
-	_, _, errno := unix.Syscall(unix.SYS_IOCTL, p.f.Fd(), getInfo, uintptr(unsafe.Pointer(&info)))
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, p.Fd(), getInfo, uintptr(unsafe.Pointer(&info)))
 	if errno == 0 && info.mask&infoExit != 0 {
 		return exitCode(unix.WaitStatus(info.status))
 	}

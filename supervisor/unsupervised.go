@@ -111,7 +111,7 @@ func (p Paths) stopOne(rt *runtime.Runtime, name string, was savedService) error
 			if err := rt.Kill(name, unix.Signal(was.Signal)); err != nil && !runtime.NotRunning(err) {
 				return err
 			}
-			_ = fd.f.SetReadDeadline(time.Now().Add(was.Timeout))
+			_ = fd.File.SetReadDeadline(time.Now().Add(was.Timeout))
 			_ = fd.wait() // for that long
 		}
 	}
@@ -126,7 +126,7 @@ func AwaitEnd(pid int) error {
 		return nil //nolint:nilerr // it is gone
 	}
 	defer fd.close()
-	_ = fd.f.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = fd.File.SetReadDeadline(time.Now().Add(10 * time.Second))
 	if err := fd.wait(); err != nil {
 		return fmt.Errorf("cannot see the supervisor end: pid %d is still there", pid)
 	}

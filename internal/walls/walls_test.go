@@ -20,7 +20,7 @@ import (
 )
 
 // tags are the build's (see the Makefile): they choose files, and so imports.
-const tags = "seccomp netgo osusergo urfave_cli_no_docs"
+const tags = "seccomp netgo osusergo urfave_cli_no_docs no_grpc"
 
 // listed is a package as go list has it.
 type listed struct {

@@ -1,6 +1,10 @@
 # containerd with a folder of its own, for bats files that drive the binary
 # under test through it. Uses $work, $BLACKHOLE and $repo of helpers.bash.
+# $way is how: "runc" is containerd's own shim with the binary in runc's place,
+# "blackhole" is our shim.
 # shellcheck shell=bash disable=SC2154,SC2034
+
+: "${SHIM:=$(dirname "$(command -v "$BLACKHOLE")")/containerd-shim-blackhole-v2}"
 
 # containerd_setup: a containerd on $work with an image of busybox; ctr_ calls
 # ctr on it. Its namespace is $namespace, and so is the parent of its cgroups.
@@ -20,6 +24,7 @@ containerd_setup() {
 		[plugins."io.containerd.internal.v1.opt"]
 		  path = "$work/opt"
 	END
+	echo "Root = \"$work/runc\"" >"$work/options.toml"
 	containerd_start
 	busybox_image "$work/image.tar"
 	ctr_ image import "$work/image.tar" >/dev/null
@@ -27,7 +32,7 @@ containerd_setup() {
 
 # containerd_start: starts it and waits until it answers.
 containerd_start() {
-	containerd --config "$work/config.toml" --log-level info >>"$work/containerd.log" 2>&1 3>&- &
+	PATH=$(dirname "$SHIM"):$PATH containerd --config "$work/config.toml" --log-level info >>"$work/containerd.log" 2>&1 3>&- &
 	containerd=$!
 	local i
 	for ((i = 0; i < 200; i++)); do
@@ -71,7 +76,12 @@ busybox_image() {
 image=example.org/busybox:1
 
 # on_runtime: the flags of ctr run that choose the runtime under test.
-on_runtime() { echo --runtime io.containerd.runc.v2 --runc-binary "$(command -v "$BLACKHOLE")" --runc-root "$work/runc"; }
+on_runtime() {
+	case $way in
+	runc) echo --runtime io.containerd.runc.v2 --runc-binary "$(command -v "$BLACKHOLE")" --runc-root "$work/runc" ;;
+	blackhole) echo --runtime io.containerd.blackhole.v2 --runtime-config-path "$work/options.toml" ;;
+	esac
+}
 
 # ctr_run FLAGS… ID PROGRAM…: flags stand before the image.
 ctr_run() {
@@ -83,6 +93,9 @@ ctr_run() {
 	# shellcheck disable=SC2046
 	ctr_ run $(on_runtime) "${flags[@]}" "$image" "$@"
 }
+
+# task_call VERB ID ARGS…: what ctr cannot ask for.
+task_call() { "$(tool task)" "$work/containerd.sock" "$namespace" "$@" 3>&-; }
 
 # task_status ID
 task_status() { ctr_ task ls | sed -n "s/^$1 *[0-9]* *//p"; }

@@ -1,9 +1,15 @@
 #!/usr/bin/env bats
-# containerd with its own shim, io.containerd.runc.v2, and the binary under test
-# in runc's place.
+# The binary under test in containerd, either way: in runc's place below
+# containerd's own shim (io.containerd.runc.v2), and by our own shim
+# (io.containerd.blackhole.v2) where this file is called containerd-blackhole.bats.
 
 load helpers
 load containerd
+case ${BATS_TEST_FILENAME##*/} in
+containerd.bats) way=runc ;;
+*) way=blackhole ;;
+esac
+export way
 
 setup() { containerd_setup; }
 teardown() { containerd_teardown; }
@@ -148,4 +154,21 @@ exited() {
 	sleep 0.5
 	kill "$watcher"
 	[[ $(grep -oE '/tasks/[a-z]+' "$work/events" | tr '\n' ' ') == "/tasks/create /tasks/start /tasks/oom /tasks/exit /tasks/delete " ]]
+}
+
+# memory_limit_of ID: in bytes, as the kernel has it.
+memory_limit_of() {
+	local dir
+	dir=$(find /sys/fs/cgroup -type d -path "*/$namespace/$1" \( -path '*/memory/*' -o -path '/sys/fs/cgroup/bats-*' \) -print -quit)
+	cat "$dir/memory.limit_in_bytes" 2>/dev/null || cat "$dir/memory.max"
+}
+
+@test "update through containerd" {
+	ctr_run --detach --null-io --memory-limit=67108864 one sleep 1000
+	[[ $(memory_limit_of one) == 67108864 ]]
+	task_call update one '{"memory": {"limit": 33554432, "swap": 33554432}}'
+	[[ $(memory_limit_of one) == 33554432 ]]
+	run ! task_call update one '{"cpu": {"quota": 5}}'
+	[[ $output == *"former limits are in force"* ]]
+	[[ $(memory_limit_of one) == 33554432 ]]
 }
