@@ -9,8 +9,12 @@ load cri
 setup() { cri_setup; }
 teardown() { cri_teardown; }
 
-# handlers: the RuntimeClass handlers under test.
-handlers() { echo blackhole; }
+# handlers: the RuntimeClass handlers under test; the shim is built beside the
+# binary.
+handlers() {
+	echo blackhole
+	[[ $("$BLACKHOLE" --version) != blackhole* ]] || echo shim
+}
 
 @test "a pod with two containers: shared network and ipc, exec, logs, stats, stop, remove" {
 	local handler config sandbox a b

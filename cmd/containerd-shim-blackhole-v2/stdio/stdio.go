@@ -164,7 +164,9 @@ func (s *Streams) Started() error {
 		s.logger.letGo()
 	}
 	if s.Terminal != nil {
-		return s.startConsole()
+		err := s.startConsole()
+		go s.finish()
+		return err
 	}
 	if s.in != nil {
 		go s.in.pump()
@@ -174,7 +176,19 @@ func (s *Streams) Started() error {
 			s.copies.Go(o.pump)
 		}
 	}
+	go s.finish()
 	return nil
+}
+
+// finish lets the reader of the outputs see their end: CRI's ExecSync waits for
+// that before it deletes the process.
+func (s *Streams) finish() {
+	s.copies.Wait()
+	for _, o := range []*output{s.out, s.err} {
+		if o != nil {
+			_ = closeFile(o.to)
+		}
+	}
 }
 
 // CloseStdin lets the program see the end of its input once whoever writes it

@@ -101,11 +101,15 @@ func mountRootfs(rootfs string, r *api.CreateTaskRequest) error {
 }
 
 // make makes the container, or restores it from its images. The OCI
-// configuration is loaded here, and what containerd wrote is run unchanged.
+// configuration is loaded here; what containerd wrote is run unchanged but for
+// the network hooks that its annotations ask for.
 func (c *container) make() (err error) {
 	spec, err := bundle.Load(c.bundle)
 	if err != nil {
 		return err
+	}
+	if err := addHooks(spec); err != nil {
+		return fmt.Errorf("config.json: %w", err)
 	}
 	c.ownPids = ownPids(spec)
 	streams, err := stdio.Open(c.init.config)
