@@ -42,13 +42,7 @@ func gcContainers(c *cli.Context, r *runtime.Runtime) error {
 	}
 	var errs []error
 	for _, id := range ids {
-		if !c.Bool("dry-run") {
-			if err := r.Delete(id, true); err != nil {
-				errs = append(errs, err)
-				continue
-			}
-		}
-		fmt.Fprintf(c.App.Writer, "container %s, half made\n", id)
+		errs = append(errs, gcOne(c, "container "+id+", half made", func() error { return r.Delete(id, true) }))
 	}
 	return errors.Join(errs...)
 }
@@ -64,13 +58,12 @@ func gcNetworks(c *cli.Context, r *runtime.Runtime) error {
 	}
 	var errs []error
 	for _, left := range found {
-		if !c.Bool("dry-run") {
+		errs = append(errs, gcOne(c, left.What, func() error {
 			if err := left.Remove(); err != nil {
-				errs = append(errs, fmt.Errorf("cannot remove %s: %w", left.What, err))
-				continue
+				return fmt.Errorf("cannot remove %s: %w", left.What, err)
 			}
-		}
-		fmt.Fprintln(c.App.Writer, left.What)
+			return nil
+		}))
 	}
 	return errors.Join(errs...)
 }
@@ -86,15 +79,20 @@ func gcRecordings(c *cli.Context, r *runtime.Runtime) error {
 	}
 	var errs []error
 	for _, left := range found {
-		if !c.Bool("dry-run") {
-			if err := left.Remove(); err != nil {
-				errs = append(errs, fmt.Errorf("cannot remove %s: %w", left.Dir, err))
-				continue
-			}
-		}
-		fmt.Fprintf(c.App.Writer, "recording %s\n", left.Dir)
+		errs = append(errs, gcOne(c, "recording "+left.Dir, left.Remove))
 	}
 	return errors.Join(errs...)
+}
+
+// gcOne removes one thing and prints what it was, or with --dry-run only that.
+func gcOne(c *cli.Context, what string, remove func() error) error {
+	if !c.Bool("dry-run") {
+		if err := remove(); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(c.App.Writer, what)
+	return nil
 }
 
 // knownIDs tells of an id whether a container has it.

@@ -101,9 +101,12 @@ func (l Leftover) Remove() error {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return nil
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		defer f.Close()
+		err = remove(l.Dir)
 	}
-	defer f.Close()
-	return remove(l.Dir)
+	if err != nil {
+		return fmt.Errorf("cannot remove recording %s: %w", l.Dir, err)
+	}
+	return nil
 }
