@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"blackhole/doctor"
+	"blackhole/doctor/gather"
 	"blackhole/spec"
 )
 
@@ -75,14 +76,14 @@ func examine(c *cli.Context) (*doctorReport, error) {
 	}
 	r := &doctorReport{Services: []serviceReport{}}
 	if c.NArg() == 0 {
-		if r.Host, err = g.host(); err != nil {
+		if r.Host, err = g.Host(); err != nil {
 			return nil, err
 		}
 		for _, check := range r.Host {
 			r.Trouble = r.Trouble || check.Status == doctor.Fault
 		}
 	}
-	facts, err := g.gather(c.Duration("sample"), func(n int) { tellWait(c, n) })
+	facts, err := g.Services(c.Duration("sample"), func(n int) { tellWait(c, n) })
 	if err != nil {
 		return nil, err
 	}
@@ -95,6 +96,17 @@ func examine(c *cli.Context) (*doctorReport, error) {
 		r.Services = append(r.Services, s)
 	}
 	return r, nil
+}
+
+// newGatherer: a configuration that was not asked for need not be there.
+func newGatherer(c *cli.Context) (*gather.Gatherer, error) {
+	g := &gather.Gatherer{Paths: paths(c), Runtime: newRuntime(c), Names: c.Args().Slice()}
+	if _, err := configPaths(c); err != nil && !c.IsSet("config") {
+		return g, nil
+	}
+	var err error
+	g.Config, err = loadConfig(c)
+	return g, err
 }
 
 // tellWait says to a person at a terminal why nothing happens.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"blackhole/top/collect"
+	"blackhole/netstats"
 )
 
 func stateCommand() *cli.Command {
@@ -23,7 +23,7 @@ func stateCommand() *cli.Command {
 				return err
 			}
 			if state.Stats != nil {
-				if state.Stats.Network, err = collect.Network(state.ID); err != nil {
+				if state.Stats.Network, err = netstats.Of(state.ID); err != nil {
 					return err
 				}
 			}

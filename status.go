@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"blackhole/netstats"
 	"blackhole/supervisor"
 	"blackhole/top"
 	"blackhole/top/collect"
@@ -108,7 +109,7 @@ func readStatus(c *cli.Context, names []string) (*statusReply, error) {
 		for i := range services {
 			if one := &services[i]; one.Stats != nil {
 				// Of one that ends meanwhile nothing.
-				one.Stats.Network, _ = collect.Network(one.Name)
+				one.Stats.Network, _ = netstats.Of(one.Name)
 			}
 		}
 	}

@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"blackhole/bundle"
+	"blackhole/netstats"
 	"blackhole/spec"
 	"blackhole/spec/host"
 	"blackhole/supervisor"
-	"blackhole/top/collect"
 )
 
 func upCommand() *cli.Command {
@@ -88,7 +88,7 @@ func up(c *cli.Context, report *report) error {
 		Metrics:  c.String("metrics"),
 		Version:  version,
 		Commit:   commit,
-		Network:  collect.Meter(),
+		Network:  netstats.Meter(),
 		Settled: func() {
 			report.end(nil)
 			notifyManager(fmt.Sprintf("READY=1\nMAINPID=%d", os.Getpid()))

@@ -37,8 +37,8 @@ func walls() []wall {
 		{
 			folder: ".",
 			ours: []string{
-				"supervisor", "plan", "audit", "doctor", "recording", "top", "spec", "bundle", "runtime", "hooks",
-				"seccomp-profiles", "internal",
+				"supervisor", "plan", "audit", "doctor", "recording", "top", "netstats", "spec", "bundle", "runtime",
+				"hooks", "seccomp-profiles", "internal",
 			},
 			others: []string{cli, logrus, specsGo, xsys, "github.com/docker/go-units"},
 		},
@@ -73,13 +73,22 @@ func walls() []wall {
 			others: []string{specsGo},
 		},
 		{
+			folder: "doctor/gather",
+			ours:   []string{"doctor", "supervisor", "runtime", "netstats", "spec"},
+		},
+		{
+			// The network's part of the statistics: hooks and runtime know nothing of each other.
+			folder: "netstats",
+			ours:   []string{"hooks", "runtime/stats"},
+		},
+		{
 			// What a live view shows: rates, rows, columns. It reads nothing.
 			folder: "top",
 			ours:   []string{"runtime/stats"},
 		},
 		{
 			folder: "top/collect",
-			ours:   []string{"top", "supervisor", "runtime", "hooks", "internal"},
+			ours:   []string{"top", "supervisor", "runtime", "netstats", "internal"},
 		},
 		{
 			// Alone imports the terminal's library, and only blackhole-top imports it.

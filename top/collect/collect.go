@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"blackhole/netstats"
 	"blackhole/runtime"
 	"blackhole/runtime/stats"
 	"blackhole/supervisor"
@@ -77,7 +78,7 @@ func (c *Collector) Sample() (*top.Sample, error) {
 				one.At = time.Now()
 			}
 			if one.Stats != nil && err == nil {
-				one.Stats.Network, err = Network(state.ID)
+				one.Stats.Network, err = netstats.Of(state.ID)
 			}
 			if err != nil && !c.ended(state.ID) {
 				note(fmt.Errorf("%s: %w", state.ID, err))

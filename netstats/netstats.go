@@ -1,18 +1,20 @@
-package collect
+// Package netstats is the network's part of a container's statistics: package
+// runtime knows no network, and package hooks knows no containers.
+package netstats
 
 import (
 	"blackhole/hooks"
 	"blackhole/runtime/stats"
 )
 
-// Network is the part of a container's statistics that its end of the host
-// knows; nil when it has no network of its own.
-func Network(id string) (*stats.Network, error) {
+// Of is what the host's end of a container's network has counted; nil when it has
+// no network of its own.
+func Of(id string) (*stats.Network, error) {
 	s, err := new(hooks.Network).Stats(id)
 	if s == nil || err != nil {
 		return nil, err
 	}
-	return network(s), nil
+	return figures(s), nil
 }
 
 // Meter reads the same for many containers at a time, again and again.
@@ -22,13 +24,13 @@ func Meter() func(ids []string) (map[string]*stats.Network, error) {
 		all, err := meter.Read(ids)
 		out := make(map[string]*stats.Network, len(all))
 		for id, s := range all {
-			out[id] = network(s)
+			out[id] = figures(s)
 		}
 		return out, err
 	}
 }
 
-func network(s *hooks.Stats) *stats.Network {
+func figures(s *hooks.Stats) *stats.Network {
 	return &stats.Network{
 		RxBytes: s.RxBytes, TxBytes: s.TxBytes, RxPackets: s.RxPackets, TxPackets: s.TxPackets,
 		RxDropped: s.RxDropped, TxDropped: s.TxDropped,

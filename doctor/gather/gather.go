@@ -1,4 +1,6 @@
-package main
+// Package gather collects the facts that package doctor judges: from the services'
+// supervisor if there is one, else from their containers.
+package gather
 
 import (
 	"context"
@@ -13,40 +15,27 @@ import (
 	"strings"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
 	"blackhole/doctor"
+	"blackhole/netstats"
 	"blackhole/runtime"
 	"blackhole/spec"
 	"blackhole/spec/host"
 	"blackhole/supervisor"
-	"blackhole/top/collect"
 )
 
-// gatherer collects the facts of services for doctor, from their supervisor if
-// there is one, else from their containers.
-type gatherer struct {
-	config  *spec.Config // nil: there is none
-	paths   supervisor.Paths
-	runtime *runtime.Runtime
-	names   []string // none: all
+// Gatherer says where the facts are. Paths and Runtime must be set.
+type Gatherer struct {
+	Config  *spec.Config // nil: there is none
+	Paths   supervisor.Paths
+	Runtime *runtime.Runtime
+	Names   []string // of services and containers; none: all
 }
 
-// newGatherer: a configuration that was not asked for need not be there.
-func newGatherer(c *cli.Context) (*gatherer, error) {
-	g := &gatherer{paths: paths(c), runtime: newRuntime(c), names: c.Args().Slice()}
-	if _, err := configPaths(c); err != nil && !c.IsSet("config") {
-		return g, nil
-	}
-	var err error
-	g.config, err = loadConfig(c)
-	return g, err
-}
-
-func (g *gatherer) host() ([]doctor.Check, error) {
-	h := doctor.Host{Spec: host.New(), Cgroup: *new(spec.Config).EffectiveIsolation().Cgroup.RootPath, State: g.paths.Root, Logs: g.paths.Logs}
-	if g.config != nil {
-		h.Cgroup = *g.config.EffectiveIsolation().Cgroup.RootPath
+// Host looks at the host.
+func (g *Gatherer) Host() ([]doctor.Check, error) {
+	h := doctor.Host{Spec: host.New(), Cgroup: *new(spec.Config).EffectiveIsolation().Cgroup.RootPath, State: g.Paths.Root, Logs: g.Paths.Logs}
+	if g.Config != nil {
+		h.Cgroup = *g.Config.EffectiveIsolation().Cgroup.RootPath
 	}
 	states, err := g.containers()
 	if err != nil {
@@ -56,7 +45,7 @@ func (g *gatherer) host() ([]doctor.Check, error) {
 		h.Known = append(h.Known, s.ID)
 	}
 	// A service that is started just now is not listed yet.
-	if reply, err := g.paths.Ask(supervisor.Request{Method: "status"}); err == nil {
+	if reply, err := g.Paths.Ask(supervisor.Request{Method: "status"}); err == nil {
 		for _, s := range reply.Services {
 			h.Known = append(h.Known, s.Name)
 		}
@@ -65,17 +54,17 @@ func (g *gatherer) host() ([]doctor.Check, error) {
 }
 
 // containers are all of the state folder; none without one.
-func (g *gatherer) containers() ([]runtime.State, error) {
-	states, err := g.runtime.List()
+func (g *Gatherer) containers() ([]runtime.State, error) {
+	states, err := g.Runtime.List()
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
 	return states, err
 }
 
-// gather takes two readings of each service, and tells of how many before it
+// Services takes two readings of each service, and tells of how many before it
 // waits for the second.
-func (g *gatherer) gather(between time.Duration, waits func(services int)) ([]*doctor.Facts, error) {
+func (g *Gatherer) Services(between time.Duration, waits func(services int)) ([]*doctor.Facts, error) {
 	before, err := g.statuses()
 	if err != nil {
 		return nil, err
@@ -110,10 +99,10 @@ func (g *gatherer) gather(between time.Duration, waits func(services int)) ([]*d
 }
 
 // statuses tells of the services that were asked for, sorted by name.
-func (g *gatherer) statuses() ([]supervisor.ServiceStatus, error) {
-	reply, err := g.paths.Ask(supervisor.Request{Method: "status"})
+func (g *Gatherer) statuses() ([]supervisor.ServiceStatus, error) {
+	reply, err := g.Paths.Ask(supervisor.Request{Method: "status"})
 	if errors.Is(err, supervisor.ErrNone) {
-		reply, err = g.paths.Unsupervised(g.runtime, nil)
+		reply, err = g.Paths.Unsupervised(g.Runtime, nil)
 	}
 	if err != nil {
 		return nil, err
@@ -122,11 +111,11 @@ func (g *gatherer) statuses() ([]supervisor.ServiceStatus, error) {
 	for _, s := range reply.Services {
 		found[s.Name] = s
 	}
-	names := g.names
+	names := g.Names
 	if len(names) == 0 {
 		names = slices.Collect(maps.Keys(found))
-		if g.config != nil {
-			names = slices.AppendSeq(names, maps.Keys(g.config.Services))
+		if g.Config != nil {
+			names = slices.AppendSeq(names, maps.Keys(g.Config.Services))
 		}
 		states, err := g.containers()
 		if err != nil {
@@ -151,16 +140,16 @@ func (g *gatherer) statuses() ([]supervisor.ServiceStatus, error) {
 }
 
 // container is the status of a service that no supervisor knows.
-func (g *gatherer) container(name string) (supervisor.ServiceStatus, error) {
+func (g *Gatherer) container(name string) (supervisor.ServiceStatus, error) {
 	s := supervisor.ServiceStatus{Name: name, State: "not running"}
-	state, err := g.runtime.State(name)
-	_, none := os.Lstat(filepath.Join(g.paths.Root, name))
+	state, err := g.Runtime.State(name)
+	_, none := os.Lstat(filepath.Join(g.Paths.Root, name))
 	switch {
 	case err != nil && none == nil:
 		return s, err // there is one, that cannot be read
 	case err == nil:
 		s.State, s.Pid, s.Since, s.Stats = supervisor.State(state.Status), state.Pid, state.Created, state.Stats
-	case g.config != nil && g.config.Services[name] != nil:
+	case g.Config != nil && g.Config.Services[name] != nil:
 		// configured, and not there
 	default:
 		return s, fmt.Errorf("cannot find service %q: neither a configuration nor a supervisor has it, and there is no container of that name", name)
@@ -172,14 +161,14 @@ func (g *gatherer) container(name string) (supervisor.ServiceStatus, error) {
 // there is one diagnosis less.
 func addNetwork(s *supervisor.ServiceStatus) {
 	if s.Stats != nil && s.Stats.Network == nil {
-		s.Stats.Network, _ = collect.Network(s.Name)
+		s.Stats.Network, _ = netstats.Of(s.Name)
 	}
 }
 
 // facts are those of one service, but its history.
-func (g *gatherer) facts(s *supervisor.ServiceStatus, all []supervisor.ServiceStatus) *doctor.Facts {
+func (g *Gatherer) facts(s *supervisor.ServiceStatus, all []supervisor.ServiceStatus) *doctor.Facts {
 	f := &doctor.Facts{
-		Name: s.Name, Config: g.config, State: string(s.State), Reason: s.Reason,
+		Name: s.Name, Config: g.Config, State: string(s.State), Reason: s.Reason,
 		Health: s.Health, HealthError: s.HealthError, Output: s.Output, After: s.Stats,
 	}
 	if s.Exit != nil {
@@ -188,10 +177,10 @@ func (g *gatherer) facts(s *supervisor.ServiceStatus, all []supervisor.ServiceSt
 	if s.Stats != nil {
 		f.PidsHit = g.pidsHit(s.Name)
 	}
-	if g.config == nil || g.config.Services[s.Name] == nil {
+	if g.Config == nil || g.Config.Services[s.Name] == nil {
 		return f
 	}
-	service := g.config.Services[s.Name]
+	service := g.Config.Services[s.Name]
 	for _, other := range service.DependsOn {
 		if i := slices.IndexFunc(all, func(o supervisor.ServiceStatus) bool { return o.Name == other }); i >= 0 && all[i].State != supervisor.Running {
 			f.Waiting = append(f.Waiting, fmt.Sprintf("%s is %s", other, all[i].State))
@@ -207,8 +196,8 @@ func (g *gatherer) facts(s *supervisor.ServiceStatus, all []supervisor.ServiceSt
 
 // pidsHit is how often pids.limit refused a process, from the line "max N" of
 // pids.events (kernel 4.18, on v1 too).
-func (g *gatherer) pidsHit(name string) uint64 {
-	cgroups, err := g.runtime.Cgroups(name)
+func (g *Gatherer) pidsHit(name string) uint64 {
+	cgroups, err := g.Runtime.Cgroups(name)
 	if err != nil {
 		return 0
 	}
@@ -230,7 +219,7 @@ func (g *gatherer) pidsHit(name string) uint64 {
 }
 
 // history adds the events of the last day, and what seccomp refused since.
-func (g *gatherer) history(facts []*doctor.Facts, statuses []supervisor.ServiceStatus) error {
+func (g *Gatherer) history(facts []*doctor.Facts, statuses []supervisor.ServiceStatus) error {
 	since := time.Now().Add(-24 * time.Hour)
 	pids := map[string]map[int]bool{} // each service's, of all its lives
 	byName := map[string]*doctor.Facts{}
@@ -238,7 +227,7 @@ func (g *gatherer) history(facts []*doctor.Facts, statuses []supervisor.ServiceS
 		byName[f.Name] = f
 		pids[f.Name] = map[int]bool{statuses[i].Pid: statuses[i].Pid != 0}
 	}
-	err := g.paths.ReadEvents(context.Background(), supervisor.EventOptions{Since: since}, func(e *supervisor.Event, _ []byte) error {
+	err := g.Paths.ReadEvents(context.Background(), supervisor.EventOptions{Since: since}, func(e *supervisor.Event, _ []byte) error {
 		f := byName[e.Service]
 		if f == nil {
 			return nil
@@ -270,16 +259,16 @@ func (g *gatherer) history(facts []*doctor.Facts, statuses []supervisor.ServiceS
 }
 
 // who tells a service's denials from others'.
-func (g *gatherer) who(f *doctor.Facts, exit *supervisor.Exit, pids map[int]bool) doctor.Who {
+func (g *Gatherer) who(f *doctor.Facts, exit *supervisor.Exit, pids map[int]bool) doctor.Who {
 	w := doctor.Who{PIDs: pids}
 	if f.KilledBySeccomp() {
 		w.Died = exit.Time
 	}
-	if g.config == nil || g.config.Services[f.Name] == nil || g.config.Services[f.Name].Executable == nil {
+	if g.Config == nil || g.Config.Services[f.Name] == nil || g.Config.Services[f.Name].Executable == nil {
 		return w
 	}
-	w.Program, w.Alone = *g.config.Services[f.Name].Executable, true
-	for other, s := range g.config.Services {
+	w.Program, w.Alone = *g.Config.Services[f.Name].Executable, true
+	for other, s := range g.Config.Services {
 		if other != f.Name && s.Executable != nil && *s.Executable == w.Program {
 			w.Alone = false
 		}
