@@ -14,7 +14,6 @@ import (
 	"sync"
 	"time"
 
-	"blackhole/runtime/stats"
 )
 
 // Bounds on clients, so that none can hurt: more at a time wait in the socket's
@@ -181,24 +180,28 @@ func (s *Supervisor) brief(names []string) Reply {
 
 func (s *Supervisor) status(names []string) Reply {
 	r := Reply{Pid: os.Getpid(), Goroutines: goruntime.NumGoroutine(), Services: []ServiceStatus{}}
-	var samplers []*stats.Sampler
+	var readings []*reading // nil for one that does not run
 	s.call(func() {
 		for _, name := range names {
 			if sv := s.services[name]; sv != nil {
 				r.Services = append(r.Services, s.statusOf(sv))
-				var sampler *stats.Sampler
+				var now *reading
 				if sv.usage != nil {
-					sampler = sv.usage.sampler
+					now = sv.reading()
 				}
-				samplers = append(samplers, sampler)
+				readings = append(readings, now)
 			}
 		}
 	})
 	for i := range r.Services {
 		one := &r.Services[i]
-		if samplers[i] != nil {
-			// Of one that ends meanwhile nothing, or what there still is.
-			one.Stats, _ = samplers[i].Read()
+		if now := readings[i]; now != nil {
+			// Of one that ends meanwhile nothing, or what there still is. It is a sample
+			// like those of the monitor, which would not look at a service that has
+			// slept since.
+			now.take()
+			one.Stats = now.stats
+			s.post(func() { s.taken(now) })
 		}
 		if one.State == Failed || one.State == Backoff || one.State == Unhealthy {
 			one.Output, _ = lastLines(s.o.Paths.log(one.Name), outputLines)

@@ -25,7 +25,7 @@ no_alert() { [[ $(service "$1" "[.alerts[]?.kind] | index(\"$2\")") == null ]]; 
 		services:
 		  @a:
 		    executable: /usr/bin/perl
-		    args: [-e, "\$SIG{TERM} = sub { print qq(leaving\\\\n); exit 0 }; $(eats 97)"]
+		    args: [-e, "\$SIG{TERM} = sub { print qq(leaving\\\\n); exit 0 }; $(eats 94)"]
 		    resources: {memory: {limit: 100M, swap: 0}}
 		    restart: {max_retries: 1, backoff: 100ms}
 	Y
