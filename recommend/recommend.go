@@ -98,7 +98,7 @@ type maker struct {
 // Make recommends limits; there must be an hour.
 func Make(in Input) *Service {
 	first, last := in.Hours[0], in.Hours[len(in.Hours)-1]
-	m := &maker{in: in, figures: map[string]*history.Histogram{}, limits: last.Limits, out: &Service{
+	m := &maker{in: in, figures: map[string]*history.Histogram{}, out: &Service{
 		Name: in.Service, Seconds: Seconds(in.Hours),
 		From: time.Unix(first.Start, 0).UTC(), To: time.Unix(last.Start+3600, 0).UTC(),
 	}}
@@ -108,6 +108,9 @@ func Make(in Input) *Service {
 				m.figures[name] = &history.Histogram{}
 			}
 			m.figures[name].Merge(f)
+		}
+		if h.Limits != nil {
+			m.limits = h.Limits
 		}
 		m.periods += h.Periods
 		m.throttled += h.Throttled

@@ -107,7 +107,9 @@ func (s *Supervisor) recordUse(sv *service) {
 		}
 	}
 	addDisks(add, u.before.IO, u.now.IO, took)
-	h.Limits = limitsOf(sv)
+	if h.Limits == nil {
+		h.Limits = limitsOf(sv)
+	}
 }
 
 // recordRest adds the time that a service slept: it held what it held, and did
@@ -272,6 +274,9 @@ func (s *Supervisor) recordWriter(now time.Time) func() error {
 	}
 	hours := make(map[string]*history.Hour, len(s.record.hours))
 	for name, h := range s.record.hours {
+		if sv := s.services[name]; sv != nil {
+			h.Limits = limitsOf(sv) // an apply may have changed them
+		}
 		hours[name] = h.Clone()
 	}
 	over := s.record.over
