@@ -48,7 +48,7 @@ teardown() { up_teardown; }
 	is_state busy running
 }
 
-@test "recommend: what the supervisor had recorded outlives its kill, and a damaged record is set aside" {
+@test "recommend: a damaged record is set aside, and a new one begins" {
 	write_config <<-'EOC'
 		resource_isolation:
 		  monitor: {interval: 1s}
