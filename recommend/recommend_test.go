@@ -223,7 +223,7 @@ func TestNeverBelowThePeak(t *testing.T) {
 }
 
 func TestYAML(t *testing.T) {
-	hours := load(2, func(h *history.Hour, add func(string, float64), _, _ int) {
+	hours := load(2, func(_ *history.Hour, add func(string, float64), _, _ int) {
 		add(history.CPU, 0.5)
 		add(history.Memory, 200*mib)
 	})
