@@ -34,6 +34,7 @@ func commands() []*cli.Command {
 		specCommand(),
 		bundleCommand(),
 		planCommand(),
+		recommendCommand(),
 		auditCommand(),
 		upCommand(),
 		downCommand(),

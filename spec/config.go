@@ -124,6 +124,7 @@ type Monitor struct {
 	MemoryCritical *Fraction `yaml:"memory_critical" doc:"part of memory.limit at which the service is restarted before the kernel kills it"`
 	ThrottledFor   *Duration `yaml:"throttled_for" over:"0" doc:"CPU throttling on end that is an alert"`
 	FDsAt          *Fraction `yaml:"fds_at" doc:"part of fds.soft whose use is an alert"`
+	History        *Duration `yaml:"history" doc:"how long what services use is recorded, for recommend; 0 records nothing"`
 	OnAlert        []string  `yaml:"on_alert" doc:"command run for each alert, the event as JSON on its standard input"`
 }
 

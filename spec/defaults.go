@@ -38,6 +38,7 @@ func builtinIsolation() Isolation {
 			MemoryCritical: ptr(Fraction(0.95)),
 			ThrottledFor:   ptr(Duration(30 * time.Second)),
 			FDsAt:          ptr(Fraction(0.9)),
+			History:        ptr(Duration(7 * 24 * time.Hour)),
 		},
 	}
 }

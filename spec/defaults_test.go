@@ -79,6 +79,7 @@ func TestBuiltinDefaults(t *testing.T) {
     memory_critical: 0.95
     throttled_for: 30s
     fds_at: 0.9
+    history: 168h
 `
 	if !strings.HasPrefix(whole, isolation) {
 		t.Errorf("got\n%s\nwant\n%s", whole, isolation)

@@ -199,6 +199,7 @@ func (s *Supervisor) taken(r *reading) {
 	case r.rested:
 		sv.usage.rested++
 		if r.at.After(sv.usage.at) {
+			s.recordRest(sv, sv.usage.at, r.at)
 			sv.usage.at = r.at // its counters stand where they stood: rates count from now
 		}
 	case r.err != nil:
@@ -329,6 +330,7 @@ func (s *Supervisor) checkOOM(sv *service, st *stats.Stats, levels []oomLevel) b
 	cause := oomCause(u.levels, levels)
 	sv.oomKills += kills - u.oomKills
 	s.raise(sv, oomAlert(sv, kills-u.oomKills, cause))
+	s.recordKills(sv, kills-u.oomKills, time.Now())
 	u.oomKills, u.levels, u.oomAt = kills, levels, time.Now()
 	return true
 }

@@ -57,6 +57,7 @@ func (s *Supervisor) sampleMore(all []*reading) {
 			if sv := s.services[r.name]; sv != nil && s.awaits(sv, r.run) && sv.usage != nil && read[r.name] != nil {
 				n := &sv.usage.network
 				n.before, n.beforeAt, n.now, n.at = n.now, n.at, read[r.name], at
+				s.recordNetwork(sv)
 				s.checkNetwork(sv)
 			}
 		}

@@ -81,6 +81,7 @@ type Supervisor struct {
 	leaving  bool        // the supervisor ends, the services go on
 	waiters  []waiter
 	dirty    bool // the saved state is old
+	record   record
 	// Of the last attempt to save it, and of the configuration in force.
 	unsaved, unapplied bool
 	ticks              *time.Ticker
@@ -136,9 +137,11 @@ func Run(o Options, signals Signals) (err error) {
 	if notice != nil {
 		s.warn(nil, notice)
 	}
+	s.openRecord()
 	s.adopt(names)
 	s.saveApplied()
 	s.loop(signals)
+	s.closeRecord()
 	cancel()
 	return nil
 }
@@ -197,6 +200,7 @@ func (s *Supervisor) loop(signals Signals) {
 				sampled = now
 				s.sampleAll()
 			}
+			s.saveRecord(now)
 		case <-signals.Stop:
 			if s.ending { // asked twice: no more patience
 				s.killAll()

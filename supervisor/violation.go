@@ -25,6 +25,7 @@ func (s *Supervisor) sampled(sv *service, st *stats.Stats, levels []oomLevel, at
 	// A rate needs some time between its ends; the kernel may ask for samples more often.
 	if at.Sub(u.at) >= sampleGap {
 		u.before, u.beforeAt, u.now, u.at = u.now, u.at, st, at
+		s.recordUse(sv)
 		s.checkThrottling(sv)
 		s.checkCPU(sv)
 		s.checkDisks(sv)

@@ -37,14 +37,14 @@ func walls() []wall {
 		{
 			folder: ".",
 			ours: []string{
-				"supervisor", "plan", "audit", "doctor", "recording", "top", "netstats", "spec", "bundle", "runtime",
-				"hooks", "seccomp-profiles", "internal",
+				"supervisor", "plan", "recommend", "history", "audit", "doctor", "recording", "top", "netstats", "spec", "bundle",
+				"runtime", "hooks", "seccomp-profiles", "internal",
 			},
 			others: []string{cli, logrus, specsGo, xsys, "github.com/docker/go-units"},
 		},
 		{
 			folder: "supervisor",
-			ours:   []string{"supervisor", "spec", "bundle", "runtime", "hooks/params", "internal"},
+			ours:   []string{"supervisor", "history", "spec", "bundle", "runtime", "hooks/params", "internal"},
 			others: []string{logrus, specsGo, xsys},
 		},
 		{
@@ -115,6 +115,16 @@ func walls() []wall {
 			// Sums over a configuration and a host's facts: it runs nothing.
 			folder: "plan",
 			ours:   []string{"spec", "internal"},
+		},
+		{
+			// What the supervisor records and recommend reads: files of figures.
+			folder: "history",
+			ours:   []string{"internal"},
+		},
+		{
+			// From recorded figures to limits: it reads nothing.
+			folder: "recommend",
+			ours:   []string{"history"},
 		},
 		{
 			// Judges an OCI configuration alone, so that a foreign bundle is like ours.

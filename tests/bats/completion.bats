@@ -29,6 +29,8 @@ completed() {
 	[[ $output == --force ]]
 	run -0 completed blackhole plan --he
 	[[ $output == $'--headroom\n--help' ]]
+	run -0 completed blackhole recommend --mi
+	[[ $output == --min-evidence ]]
 	run -0 completed blackhole audit --th
 	[[ $output == --threshold ]]
 	run -0 completed blackhole doctor --sa
