@@ -13,7 +13,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
 )
 
 // Bounds on clients, so that none can hurt: more at a time wait in the socket's

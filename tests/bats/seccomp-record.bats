@@ -127,7 +127,7 @@ redis_load() {
 	redis_load
 	recorded TERM
 	(($(allowed "$work/redis.json") < 110))
-	rm -r "$data"/*
+	rm -r "${data:?}"/*
 	deadly "$work/redis.json"
 	start_under "$work/deadly.json"
 	redis_load
@@ -198,13 +198,12 @@ redis_load() {
 }
 
 @test "a service that ends while its health checks go on is not held by them" {
-	local i
 	write_config '{}' <<-'END'
 		executable: /bin/busybox
 		args: [sleep, "1"]
 		health_check: {exec: [/bin/busybox, "true"], interval: 10ms}
 	END
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		timeout 60 "$BLACKHOLE" --root "$root" seccomp record -c "$config" -o "$work/p.json" "$name" 3>&-
 	done
 	nothing_left "$name"
