@@ -64,7 +64,7 @@ func recommendCommand() *cli.Command {
 }
 
 // recommendations are those that there is evidence for; short says for which
-// services there is too little.
+// services there is too little, or none that can be read.
 func recommendations(c *cli.Context, headroom float64) (services []*recommend.Service, short []string, err error) {
 	store := paths(c).History()
 	names, err := store.Services()
@@ -85,6 +85,10 @@ func recommendations(c *cli.Context, headroom float64) (services []*recommend.Se
 	services = []*recommend.Service{}
 	for _, name := range names {
 		hours, err := store.Hours(name)
+		if errors.Is(err, history.ErrCorrupt) { // the others' records are whole
+			short = append(short, fmt.Sprintf("cannot recommend limits for %s: %v", name, err))
+			continue
+		}
 		if err != nil {
 			return nil, nil, fmt.Errorf("cannot read the record of usage: %w", err)
 		}

@@ -46,6 +46,11 @@ teardown() { up_teardown; }
 	bhs apply -c "$config" -c "$work/limits.yaml"
 	[[ $(service busy '.stats.memory.limit') == "$limit" ]]
 	is_state busy running
+
+	# The damage of one record is told, and does not keep the other from being read.
+	echo '{' >"$logdir/usage/${pre}idle.jsonl"
+	run -1 --separate-stderr bhs recommend --min-evidence 3s
+	[[ $output == *"${pre}busy:"* && $stderr == "cannot recommend limits for ${pre}idle: $logdir/usage/${pre}idle.jsonl: "* ]]
 }
 
 @test "recommend: a damaged record is set aside, and a new one begins" {
