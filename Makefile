@@ -49,7 +49,7 @@ test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE f
 # One boot for all of them. What the host's cgroups cannot hold is tested here
 # alone, see tests/bats/effects.
 test-guest: build test-tools ## in a virtual machine with cgroup v2; GUEST_BATS=FILE for a part
-	tests/guest/run -t 1200 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(GUEST_BATS)
+	tests/guest/run -t 1800 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(GUEST_BATS)
 
 limits: ## measure every limit on this host and in the guest; prints the table of docs/limits.md
 	@$(MAKE) --no-print-directory build test-tools >&2
