@@ -109,7 +109,7 @@ func recordOptions(c *cli.Context, name string, program []string) (*recording.Op
 	if err != nil {
 		return nil, err
 	}
-	t, err := translate(c, name, program)
+	t, err := translateLoaded(c, config, name, program)
 	if err != nil {
 		return nil, err
 	}

@@ -37,6 +37,11 @@ func translate(c *cli.Context, name string, program []string) (*spec.Translation
 	if err != nil {
 		return nil, err
 	}
+	return translateLoaded(c, config, name, program)
+}
+
+// translateLoaded is translate for a configuration that is loaded.
+func translateLoaded(c *cli.Context, config *spec.Config, name string, program []string) (*spec.Translation, error) {
 	if service := config.Services[name]; service != nil && program != nil {
 		service.Executable, service.Args = nil, nil
 		if filepath.IsAbs(program[0]) { // others are looked for in the service's PATH when it starts
@@ -57,8 +62,8 @@ func translate(c *cli.Context, name string, program []string) (*spec.Translation
 	return t, nil
 }
 
-// translateService is translate for a configuration that is loaded; what this
-// host cannot do is returned.
+// translateService checks and translates a service of a loaded configuration, and
+// prints nothing: what this host cannot do is returned.
 func translateService(config *spec.Config, name string, program []string) (*spec.Translation, []spec.Fault, error) {
 	h := host.New()
 	faults, warnings := config.CheckHost(h, name)
