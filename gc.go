@@ -30,7 +30,12 @@ func gcCommand() *cli.Command {
 				return err
 			}
 			r := newRuntime(c)
-			return errors.Join(gcContainers(c, r), gcNetworks(c, r), gcRecordings(c, r))
+			err := gcContainers(c, r)
+			known, listErr := knownIDs(r) // of what is left now
+			if listErr != nil {
+				return errors.Join(err, listErr)
+			}
+			return errors.Join(err, gcNetworks(c, known), gcRecordings(c, r.Root, known))
 		},
 	}
 }
@@ -47,11 +52,7 @@ func gcContainers(c *cli.Context, r *runtime.Runtime) error {
 	return errors.Join(errs...)
 }
 
-func gcNetworks(c *cli.Context, r *runtime.Runtime) error {
-	known, err := knownIDs(r)
-	if err != nil {
-		return err
-	}
+func gcNetworks(c *cli.Context, known func(id string) bool) error {
 	found, err := new(hooks.Network).Leftovers(known)
 	if err != nil {
 		return err
@@ -68,12 +69,8 @@ func gcNetworks(c *cli.Context, r *runtime.Runtime) error {
 	return errors.Join(errs...)
 }
 
-func gcRecordings(c *cli.Context, r *runtime.Runtime) error {
-	known, err := knownIDs(r)
-	if err != nil {
-		return err
-	}
-	found, err := recording.Leftovers(r.Root, known)
+func gcRecordings(c *cli.Context, root string, known func(id string) bool) error {
+	found, err := recording.Leftovers(root, known)
 	if err != nil {
 		return err
 	}
