@@ -25,13 +25,15 @@ func (b *bench) live(p *peer, v variant, number, lives int, count bool) (err err
 		if err != nil {
 			return err
 		}
+		used := float64(t.cpu.Microseconds()) / 1000
 		switch measure {
 		case mCreate, mStart, mDelete:
 			whole += t.ms()
-			cpu += float64(t.cpu.Microseconds()) / 1000
+			cpu += used
 		}
 		if count {
 			b.results.add(key{v.name, lives, measure, p.name}, t.ms())
+			b.results.add(key{v.name, lives, cpuMeasure + measure, p.name}, used)
 		}
 		return nil
 	}
@@ -58,9 +60,11 @@ func (b *bench) live(p *peer, v variant, number, lives int, count bool) (err err
 	if err := do(mKill, "kill", id, "KILL"); err != nil {
 		return err
 	}
-	if err := b.reap(0, lives); err != nil {
+	first, err := b.reap(0, lives)
+	if err != nil {
 		return err
 	}
+	cpu += first
 	if err := do(mDelete, "delete", id); err != nil {
 		return err
 	}
@@ -71,19 +75,22 @@ func (b *bench) live(p *peer, v variant, number, lives int, count bool) (err err
 	return nil
 }
 
-// reap waits until the containers' programs are gone. They are children of this
+// reap waits until the containers' programs are gone, and tells the processor
+// time in ms that they used since they were cloned. They are children of this
 // process (a subreaper) as soon as the command that made them has ended.
-func (b *bench) reap(first, lives int) error {
+func (b *bench) reap(first, lives int) (used float64, err error) {
 	for i := first; i < first+lives; i++ {
 		pid, err := b.pid(i)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if _, err := unix.Wait4(pid, nil, 0, nil); err != nil {
-			return fmt.Errorf("cannot wait for process %d: %w", pid, err)
+		var u unix.Rusage
+		if _, err := unix.Wait4(pid, nil, 0, &u); err != nil {
+			return 0, fmt.Errorf("cannot wait for process %d: %w", pid, err)
 		}
+		used += float64(u.Utime.Nano()+u.Stime.Nano()) / 1e6
 	}
-	return nil
+	return used, nil
 }
 
 func (b *bench) pid(i int) (int, error) {

@@ -50,7 +50,7 @@ func (b *bench) memory(p *peer, v variant, number int, count bool) (err error) {
 	if _, err := b.measure.run(nil, 0, 1, p.args("kill", id, "KILL")); err != nil {
 		return err
 	}
-	if err := b.reap(0, 1); err != nil {
+	if _, err := b.reap(0, 1); err != nil {
 		return err
 	}
 	_, err = b.measure.run(nil, 0, 1, p.args("delete", id))

@@ -51,7 +51,8 @@ func example() *results {
 		{"service", mFirst, "blackhole", []float64{8}},
 		{"service", mCrash, "blackhole", []float64{11}},
 		{"service", mFirst, "crun 1.8", []float64{10}},
-		{"plain", mCharged, "blackhole", []float64{3}}, // measured later, shown with its variant
+		{"plain", mCharged, "blackhole", []float64{3}},
+		{"plain", mCPU, "blackhole", []float64{4}}, // measured later, shown with its variant
 	} {
 		for _, v := range row.values {
 			r.add(key{row.variant, 1, row.measure, row.peer}, v)
@@ -78,6 +79,7 @@ func TestTable(t *testing.T) {
 		"plain, 1 container",
 		"n blackhole ± runc 1.5.2 ± ratio crun 1.8 ± ratio",
 		"whole life, ms 3 10.0 5% 20.0 75% 0.50 5.00 0% 2.00",
+		"CPU: whole life, ms 1 4.00 0%",
 		"memory: all of create, MiB 1 3.00 0%",
 		"seccomp, 1 container",
 		"n blackhole ± runc 1.5.2 ± ratio",
@@ -131,12 +133,12 @@ func TestJSON(t *testing.T) {
 	if err := json.Unmarshal(out.Bytes(), &got); err != nil {
 		t.Fatal(err)
 	}
-	if len(got.Results) != 9 || got.About.N != 3 {
+	if len(got.Results) != 10 || got.About.N != 3 {
 		t.Fatalf("%d results of n %d", len(got.Results), got.About.N)
 	}
-	// In order: plain, the memory, then the whole life, of blackhole.
-	if r := got.Results[1]; r.Peer != "blackhole" || r.Median != 10 || len(r.Values) != 3 || r.Quartiles[1] != 11 || r.Unit != "ms" {
-		t.Errorf("second is %+v", r)
+	// In order: plain, the processor time, the memory, then the whole life, of blackhole.
+	if r := got.Results[2]; r.Peer != "blackhole" || r.Median != 10 || len(r.Values) != 3 || r.Quartiles[1] != 11 || r.Unit != "ms" {
+		t.Errorf("third is %+v", r)
 	}
 	if u := unit(mCharged); u != "MiB" {
 		t.Errorf("memory is in %s", u)

@@ -227,7 +227,7 @@ func (s *services) byCommands(p *peer, first, lives int, count bool) (err error)
 	if _, err := s.b.measure.run(nil, first, lives, p.args("kill", id, "KILL")); err != nil {
 		return err
 	}
-	if err := s.b.reap(first, lives); err != nil {
+	if _, err := s.b.reap(first, lives); err != nil {
 		return err
 	}
 	_, err = s.b.measure.run(nil, first, lives, p.args("delete", id))

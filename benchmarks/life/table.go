@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
-// The measures. Their names end in what tells the unit: memory is in MiB,
+// The measures. Their names begin with what tells the unit: memory is in MiB,
 // everything else in milliseconds.
 const (
 	mCreate       = "create"
@@ -16,7 +18,7 @@ const (
 	mKill         = "kill"
 	mDelete       = "delete"
 	mWhole        = "whole life"
-	mCPU          = "CPU of a life"
+	mCPU          = "CPU: whole life"
 	mResident     = "memory: largest process"
 	mCharged      = "memory: all of create"
 	mFirst        = "first instruction"
@@ -24,10 +26,11 @@ const (
 	mHookUp       = "hook createRuntime"
 	mHookDown     = "hook poststop"
 	memoryMeasure = "memory:"
+	cpuMeasure    = "CPU: "
 )
 
 func unit(measure string) string {
-	if len(measure) > len(memoryMeasure) && measure[:len(memoryMeasure)] == memoryMeasure {
+	if strings.HasPrefix(measure, memoryMeasure) {
 		return "MiB"
 	}
 	return "ms"
@@ -66,6 +69,10 @@ func (r *results) printBlock(w io.Writer, rows []key) {
 			}
 		}
 	}
+	// What the commands used below what they took.
+	slices.SortStableFunc(rows, func(a, b key) int {
+		return order(a.Measure) - order(b.Measure)
+	})
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(t, "\tn\t")
 	for i, p := range peers {
@@ -104,6 +111,16 @@ func (r *results) printBlock(w io.Writer, rows []key) {
 		fmt.Fprintln(t)
 	}
 	t.Flush()
+}
+
+func order(measure string) int {
+	switch {
+	case strings.HasPrefix(measure, cpuMeasure):
+		return 1
+	case strings.HasPrefix(measure, memoryMeasure):
+		return 2
+	}
+	return 0
 }
 
 // number has three digits that count.
