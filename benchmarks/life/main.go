@@ -145,11 +145,13 @@ func (b *bench) lives() error {
 				b.progress("%s, %s: %d of %d", name, containers(lives), i, n)
 				for _, p := range rotated(b.peers, i) {
 					number++
+					settle()
 					if err := b.live(p, v, number, lives, i > 0); err != nil {
 						return err
 					}
 				}
 				if lives == 1 {
+					settle()
 					if err := b.yardstick(v, i > 0); err != nil {
 						return err
 					}
@@ -211,6 +213,12 @@ func rotated(peers []*peer, by int) []*peer {
 	by %= len(peers)
 	return slices.Concat(peers[by:], peers[:by])
 }
+
+// settle lets the kernel be done with what ran before. The first move of a process
+// into a cgroup after a while waits for an RCU grace period, of 4 to 20 ms, and the
+// next ones do not (rcu_sync_enter): without a pause, each runtime's time would be
+// that of its predecessor in the round.
+func settle() { time.Sleep(60 * time.Millisecond) }
 
 func loadAverage() string {
 	data, _ := os.ReadFile("/proc/loadavg")

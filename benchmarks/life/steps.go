@@ -46,6 +46,7 @@ func (b *bench) oneService(mode string) (err error) {
 	for i := range b.n + 1 {
 		b.progress("service, network %s: %d of %d", mode, i, b.n)
 		for _, p := range rotated(b.peers, i) {
+			settle()
 			if p == b.peers[0] {
 				err = s.crash(i > 0)
 			} else {
