@@ -21,7 +21,7 @@ TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools
 	python3 strace prometheus tmux systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench bench-shim install clean
+.PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench bench-guest bench-shim install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -78,9 +78,15 @@ guest: override export CMD := $(value CMD)
 guest: build ## CMD='…' in a virtual machine with cgroup v2; GUEST='-t 900' for tests/guest/run's options
 	@tests/guest/run $(GUEST) -- bash -c "$$CMD"
 
-bench: build ## times beside runc and crun, in one run
-	@tests/need runc crun busybox-static jq
+bench: build ## times and memory beside runc and crun, in one run; N=, PEERS= and more: benchmarks/README.md
+	@tests/need runc crun busybox-static iproute2
+	@benchmarks/build
 	@BLACKHOLE=$(BLACKHOLE) benchmarks/run
+
+bench-guest: build ## the same in the virtual machine with cgroup v2, with fewer lives
+	@tests/need runc crun busybox-static iproute2
+	@benchmarks/build
+	@tests/guest/run -t 3600 -w $(CURDIR)/build/bench -- env BLACKHOLE=$(BLACKHOLE) N=$${N:-6} CONTAINERS="$${CONTAINERS-1 10}" benchmarks/run
 
 bench-shim: build ## memory and time of the containerd shim beside containerd's own, in one run
 	@tests/need containerd runc busybox-static jq procps

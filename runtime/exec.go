@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -85,6 +86,9 @@ func (r *Runtime) exec(o *ExecOptions) (int, error) {
 
 // execProcess starts the process; fg is nil for a caller that does not stay.
 func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err error) {
+	if !cgroups.IsCgroup2UnifiedMode() { // there clone3(2) makes the process in its cgroup
+		ExpectAttach()
+	}
 	c, err := r.load(o.ID)
 	if err != nil {
 		return nil, err

@@ -28,6 +28,7 @@ func (s *Supervisor) start(sv *service) {
 	critical := float64(*s.monitor.MemoryCritical)
 	s.work.Go(func() {
 		s.creators <- struct{}{}
+		runtime.ExpectAttach()
 		r, err := s.create(name, log, func() (bundle.Contents, []string, error) {
 			c, notes, err := s.o.Bundle(config, name)
 			guard(c.Config, critical)
