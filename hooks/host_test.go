@@ -152,7 +152,11 @@ func (h *testHost) start(id string, flags uintptr) Container {
 	}
 	h.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	bundle := h.t.TempDir()
-	if err := os.WriteFile(filepath.Join(bundle, params.HostsFile), nil, 0o644); err != nil {
+	err := os.WriteFile(filepath.Join(bundle, "config.json"), nil, 0o644) // or it would be no bundle
+	if err == nil {
+		err = os.WriteFile(filepath.Join(bundle, params.HostsFile), nil, 0o644)
+	}
+	if err != nil {
 		h.t.Fatal(err)
 	}
 	return Container{ID: id, PID: cmd.Process.Pid, Bundle: bundle}
