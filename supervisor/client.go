@@ -62,8 +62,10 @@ func understand(line []byte) (*Reply, error) {
 	switch {
 	case reply == nil:
 		return nil, errors.New("cannot understand the supervisor: it says null")
-	case len(reply.Faults) > 0:
+	case strings.Join(reply.Faults, "") != "":
 		return nil, Faulty(reply.Faults)
+	case len(reply.Faults) > 0:
+		return nil, errors.New("cannot understand the supervisor: it finds faults and does not say which")
 	case reply.Error != "":
 		return nil, errors.New(reply.Error)
 	case reply.Version != ProtocolVersion:

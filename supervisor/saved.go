@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"blackhole/internal/atomicfile"
 	"blackhole/internal/fileversion"
 	"blackhole/spec"
@@ -80,7 +82,11 @@ func (p Paths) load() (saved, error) {
 	if jerr == nil && in.Version < 1 {
 		jerr = errors.New("it has no version")
 	}
-	for name := range in.Services {
+	for name, sv := range in.Services {
+		if sv.Signal == 0 { // which would end nothing
+			sv.Signal = spec.Signal(unix.SIGTERM)
+			in.Services[name] = sv
+		}
 		if filepath.Base(name) != name || name == ".." { // it becomes part of paths
 			jerr = errors.Join(jerr, fmt.Errorf("%q is no service", name))
 		}
