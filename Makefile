@@ -21,7 +21,7 @@ TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools
 	python3 strace prometheus tmux systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench bench-guest bench-shim install clean
+.PHONY: help build run test test-unit test-bats test-guest test-tools limits fuzz lint guest bench bench-guest bench-shim install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -48,6 +48,7 @@ test-unit: ## unit and golden tests
 	$(GO) test -race -tags "$(TAGS)" ./...
 
 test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE for a part
+	@tests/previous >/dev/null || true # upgrade.bats says what is missing
 	BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(BATS)
 
 # One boot for all of them. What the host's cgroups cannot hold is tested here
@@ -71,7 +72,11 @@ test-tools:
 	@cd tests/tools/cri && CGO_ENABLED=0 $(GO) build -o $(CURDIR)/build/tests/cri .
 	@gcc -std=gnu11 -O1 -Wall -Wextra -Werror -static -o build/tests/load tests/cmd/load/load.c
 
-lint: ## read the sources: gofmt, go vet, shellcheck, golangci-lint
+fuzz: ## every fuzz target for FUZZTIME (10m) each; TARGET='spec: Book' for those whose PACKAGE:NAME has a part of it
+	@tests/need pkg-config libseccomp-dev
+	@GO=$(GO) TAGS="$(TAGS)" tests/fuzz $(TARGET)
+
+lint: ## read the sources: gofmt, go vet, shellcheck, golangci-lint, govulncheck
 	@GO=$(GO) TAGS="$(TAGS)" tests/lint
 
 guest: override export CMD := $(value CMD)

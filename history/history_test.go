@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blackhole/internal/fileversion"
 )
 
 var start = time.Unix(1_763_989_200, 0) // a full hour
@@ -115,7 +117,8 @@ func TestCorruptFiles(t *testing.T) {
 	const head = "{\"version\":1}\n"
 	for _, row := range []struct{ text, fault string }{
 		{"", "it is empty"},
-		{"{\"version\":2}\n", "version 2, not 1"},
+		{"{}\n", "it has no version"},
+		{"{\"vers", "it has no version"},
 		{head + "{\"hour\":3600", "line 2"},
 		{head + "null\n", "line 2: hour 0 is not"},
 		{head + "{\"hour\":3601,\"seconds\":1}\n", "hour 3601 is not the start of one"},
@@ -136,6 +139,28 @@ func TestCorruptFiles(t *testing.T) {
 		if err := s.Append("web", hour(0, 1), time.Hour); !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%q: written over: %v", row.text, err)
 		}
+	}
+}
+
+// What a newer blackhole wrote is neither read nor written over, nor put aside as
+// corrupt.
+func TestNewerFiles(t *testing.T) {
+	s := Store{t.TempDir()}
+	const text = "{\"version\":2,\"hours\":[]}\n"
+	for _, path := range []string{s.file("web"), filepath.Join(s.Dir, current)} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err1 := s.Past("web")
+	_, err2 := s.Current()
+	for _, err := range []error{err1, err2, s.Append("web", hour(0, 1), time.Hour)} {
+		if !errors.Is(err, fileversion.ErrNewer) || errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "its version is 2, and this one reads up to 1") {
+			t.Errorf("got %v", err)
+		}
+	}
+	if data, err := os.ReadFile(s.file("web")); err != nil || string(data) != text {
+		t.Errorf("changed: %q, %v", data, err)
 	}
 }
 
@@ -165,8 +190,11 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("{\"version\":1}\n{\"hour\":3600,\"seconds\":12,\"figures\":{\"cpu\":{\"b\":{\"-3\":12},\"peak\":0.7,\"at\":3601}},\"limits\":{\"cpu\":1}}\n"))
 	f.Add([]byte("{\"version\":1}\n{\"hour\":3600}\n{\"hour\":7200,\"oom_kills\":1}\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		hours, err := decode(data)
+		hours, err := decode("file", data)
 		if err != nil {
+			if hours != nil || errors.Is(err, ErrCorrupt) == errors.Is(err, fileversion.ErrNewer) {
+				t.Fatalf("%v, %v", hours, err)
+			}
 			return
 		}
 		s := Store{t.TempDir()}

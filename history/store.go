@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"blackhole/internal/atomicfile"
+	"blackhole/internal/fileversion"
 )
 
 // version is that of both kinds of files.
@@ -53,11 +54,12 @@ func (s Store) Current() (map[string]*Hour, error) {
 		return nil, err
 	}
 	var in underway
-	if err := json.Unmarshal(data, &in); err != nil {
-		return nil, corrupt(path, err)
+	err = json.Unmarshal(data, &in) // goes on after a wrong type
+	if verr := checkVersion(path, in.Version); verr != nil {
+		return nil, verr
 	}
-	if in.Version != version {
-		return nil, corrupt(path, fmt.Errorf("version %d, not %d", in.Version, version))
+	if err != nil {
+		return nil, corrupt(path, err)
 	}
 	for name, h := range in.Hours {
 		if err := h.check(); err != nil {
@@ -86,11 +88,7 @@ func (s Store) Past(service string) ([]*Hour, error) {
 	if err != nil || data == nil {
 		return nil, err
 	}
-	hours, err := decode(data)
-	if err != nil {
-		return nil, corrupt(path, err)
-	}
-	return hours, nil
+	return decode(path, data)
 }
 
 // Hours reads all hours of a service, the one under way too, oldest first.
@@ -202,34 +200,41 @@ func (s Store) Prune(since time.Time) error {
 
 // decode reads a service's file: a line that says its version, then a line for
 // each hour, in order.
-func decode(data []byte) ([]*Hour, error) {
+func decode(path string, data []byte) ([]*Hour, error) {
+	if len(data) == 0 {
+		return nil, corrupt(path, errors.New("it is empty"))
+	}
+	first, rest, _ := bytes.Cut(data, []byte("\n"))
+	var h header
+	err := json.Unmarshal(first, &h)
+	if verr := checkVersion(path, h.Version); verr != nil {
+		return nil, verr
+	}
+	if err != nil {
+		return nil, corrupt(path, fmt.Errorf("line 1: %w", err))
+	}
 	var hours []*Hour
-	n := 0
-	for text := range bytes.Lines(data) {
+	n := 1
+	for text := range bytes.Lines(rest) {
 		n++
-		if n == 1 {
-			var h header
-			if err := json.Unmarshal(text, &h); err != nil {
-				return nil, fmt.Errorf("line 1: %w", err)
-			}
-			if h.Version != version {
-				return nil, fmt.Errorf("version %d, not %d", h.Version, version)
-			}
-			continue
-		}
 		h, err := decodeHour(text)
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
+			return nil, corrupt(path, fmt.Errorf("line %d: %w", n, err))
 		}
 		if len(hours) > 0 && h.Start <= hours[len(hours)-1].Start {
-			return nil, fmt.Errorf("line %d: hour %d is not later than the one before", n, h.Start)
+			return nil, corrupt(path, fmt.Errorf("line %d: hour %d is not later than the one before", n, h.Start))
 		}
 		hours = append(hours, h)
 	}
-	if n == 0 {
-		return nil, errors.New("it is empty")
-	}
 	return hours, nil
+}
+
+// checkVersion: there was never a file without one.
+func checkVersion(path string, found int) error {
+	if found <= 0 {
+		return corrupt(path, errors.New("it has no version"))
+	}
+	return fileversion.Check(path, found, version)
 }
 
 func corrupt(path string, err error) error { return fmt.Errorf("%s: %w: %w", path, ErrCorrupt, err) }

@@ -15,6 +15,7 @@ import (
 
 	"blackhole/hooks/params"
 	"blackhole/internal/atomicfile"
+	"blackhole/internal/fileversion"
 )
 
 // book is what the hooks remember between two runs: who has which address, and
@@ -22,6 +23,7 @@ import (
 // written before the kernel is touched, so that whatever a killed hook leaves
 // is in it.
 type book struct {
+	Version int `json:"version"` // absent in those of before there were versions
 	// Boot is the kernel's boot id. After another boot nothing of the book is
 	// true any more, even where /run is on a disk.
 	Boot       string            `json:"boot"`
@@ -62,12 +64,16 @@ type entry struct {
 // bookName is the book's file in the hooks' folder.
 const bookName = "book.json"
 
+// bookVersion rises when an older blackhole would give back too little, or
+// something else, by a newer one's book.
+const bookVersion = 1
+
 // open locks the folder and reads its book, which is empty where there is none.
 // With create it makes the folder; otherwise a missing one gives a book that is
 // not locked and not saved.
 func (n *Network) open(create bool) (*book, error) {
 	folder := n.folder()
-	b := &book{Boot: bootID(), Containers: map[string]*entry{}, path: filepath.Join(folder, bookName)}
+	b := &book{Version: bookVersion, Boot: bootID(), Containers: map[string]*entry{}, path: filepath.Join(folder, bookName)}
 	dir, err := lockFolder(folder, create)
 	if errors.Is(err, fs.ErrNotExist) && !create {
 		return b, nil
@@ -91,9 +97,9 @@ func (b *book) read(names string) error {
 	if err != nil {
 		return err // names the file
 	}
-	var old book
-	if err := json.Unmarshal(data, &old); err != nil {
-		return fmt.Errorf("cannot read %s: %w", b.path, err)
+	old, err := decodeBook(b.path, data)
+	if err != nil {
+		return err
 	}
 	if old.Boot == b.Boot && old.Containers != nil {
 		b.Containers, b.NamesMounted = old.Containers, old.NamesMounted
@@ -108,6 +114,49 @@ func (b *book) read(names string) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// decodeBook reads a book and refuses one by which something else would be taken
+// away than what the hooks made.
+func decodeBook(path string, data []byte) (*book, error) {
+	b := &book{}
+	err := json.Unmarshal(data, b) // goes on after a wrong type
+	if verr := fileversion.Check(path, b.Version, bookVersion); verr != nil {
+		return nil, verr
+	}
+	for id, e := range b.Containers {
+		if err == nil {
+			err = e.check(id)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read %s: %w; without it, blackhole gc finds by the kernel's own marks what is left", path, err)
+	}
+	return b, nil
+}
+
+// check: the entry becomes part of paths, and says which links to remove.
+func (e *entry) check(id string) error {
+	var err error
+	switch {
+	case e == nil:
+		return fmt.Errorf("container %q is null", id)
+	case id == "" || e.ID != id:
+		return fmt.Errorf("container %q has the id %q", id, e.ID)
+	case e.Group != 0 && (e.Group>>16 != groupMark || e.Group == bridgeGroup):
+		err = fmt.Errorf("%d is not a group of a container's links", e.Group)
+	case e.Bundle != "" && (!filepath.IsAbs(e.Bundle) || filepath.Clean(e.Bundle) != e.Bundle):
+		err = fmt.Errorf("%q is not a bundle", e.Bundle)
+	case e.Name != "" || e.Named:
+		err = checkFileName(e.Name)
+	}
+	if err == nil && e.Bridge != "" {
+		err = errors.Join(checkLinkName(e.Bridge), checkSubnet(e.Subnet))
+	}
+	if err != nil {
+		return fmt.Errorf("container %q: %w", id, err)
+	}
+	return nil
 }
 
 // save writes the book, or removes it when it is empty.

@@ -34,16 +34,9 @@ func (n *Network) hook(name string, stdin io.Reader) error {
 	if name != CreateRuntime && name != Poststop {
 		return fmt.Errorf("cannot run hook %q: there are only %s and %s", name, CreateRuntime, Poststop)
 	}
-	data, err := io.ReadAll(io.LimitReader(stdin, maxState))
+	state, err := readState(stdin)
 	if err != nil {
 		return fmt.Errorf("cannot read the container's state from standard input: %w", err)
-	}
-	var state specs.State
-	if err := json.Unmarshal(data, &state); err != nil {
-		return fmt.Errorf("cannot read the container's state from standard input: %w", err)
-	}
-	if state.ID == "" {
-		return errors.New("cannot read the container's state from standard input: it has no id")
 	}
 	if name == Poststop {
 		return n.Down(state.ID)
@@ -56,6 +49,20 @@ func (n *Network) hook(name string, stdin io.Reader) error {
 		return nil // nothing asked for
 	}
 	return n.Up(Container{ID: state.ID, PID: state.Pid, Bundle: state.Bundle}, p)
+}
+
+func readState(stdin io.Reader) (state specs.State, err error) {
+	data, err := io.ReadAll(io.LimitReader(stdin, maxState))
+	if err != nil {
+		return state, err
+	}
+	if err := json.Unmarshal(data, &state); err != nil {
+		return state, err
+	}
+	if state.ID == "" {
+		return state, errors.New("it has no id")
+	}
+	return state, nil
 }
 
 // parameters are in the annotations: the state has them, or else the bundle.

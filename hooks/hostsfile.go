@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"blackhole/hooks/params"
 )
 
@@ -102,9 +104,13 @@ func (b *book) network(e *entry) *entry {
 
 // overwrite changes a file in place: it is bound into a container, which would
 // keep seeing the old one if another took its name. A file that is not there
-// is not made.
+// is not made, a link is not followed, and what is not in a bundle is let be: the
+// host's own /etc/hosts has the same name.
 func overwrite(path, text string) error {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if _, err := os.Lstat(filepath.Join(filepath.Dir(path), "config.json")); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -2,7 +2,6 @@ package hooks
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -122,9 +121,12 @@ func (m *Meter) readBook() {
 	if m.read != nil && os.SameFile(info, m.read) && info.ModTime().Equal(m.read.ModTime()) {
 		return
 	}
-	var b book
-	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &b) == nil {
-		m.book, m.read = b, info
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return
+	}
+	if b, err := decodeBook(path, data); err == nil {
+		m.book, m.read = *b, info
 	}
 }
 

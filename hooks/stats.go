@@ -2,7 +2,6 @@ package hooks
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -84,9 +83,13 @@ func (n *Network) Stats(id string) (*Stats, error) {
 // peek is a container as the book has it, read without waiting for a hook that
 // has the book: a book is replaced as a whole. An empty one stands for none.
 func (n *Network) peek(id string) *entry {
-	var b book
-	data, err := os.ReadFile(filepath.Join(n.folder(), bookName))
-	if err != nil || json.Unmarshal(data, &b) != nil || b.Containers[id] == nil {
+	path := filepath.Join(n.folder(), bookName)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return &entry{ID: id}
+	}
+	b, err := decodeBook(path, data)
+	if err != nil || b.Containers[id] == nil {
 		return &entry{ID: id}
 	}
 	return b.Containers[id]

@@ -31,7 +31,7 @@ func (r *Runtime) delete(id string, force bool) error {
 		return err
 	}
 	defer rec.unlock()
-	c, err := libcontainer.Load(r.Root, id)
+	c, err := r.load(id)
 	if err != nil {
 		if !errors.Is(err, libcontainer.ErrNotExist) && !force {
 			return err
@@ -45,6 +45,9 @@ func (r *Runtime) delete(id string, force bool) error {
 			return nil
 		}
 		return err
+	}
+	if err := r.checkDelete(c, rec); err != nil {
+		return fmt.Errorf("%w; nothing was removed", err)
 	}
 	if !force {
 		status, err := c.Status()

@@ -90,6 +90,9 @@ func killCgroups(paths map[string]string, more func() []int) error {
 		if len(pids) == 0 {
 			return nil
 		}
+		if slices.Contains(pids, os.Getpid()) { // who deletes would die halfway
+			return errors.New("this process is in the container's cgroup; leave it first")
+		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("processes %v do not die", pids)
 		}

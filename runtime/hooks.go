@@ -159,5 +159,5 @@ func (r *Runtime) peekRecord(id string) (*recordData, error) {
 		}
 		return nil, err
 	}
-	return &rec.recordData, nil
+	return &rec.recordData, rec.damaged // poststart hooks may be in it
 }

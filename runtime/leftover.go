@@ -37,6 +37,10 @@ func (r *Runtime) removeLeftover(id string, rec *record) (bool, error) {
 		// cgroups are not someone else's.
 		return true, rec.remove()
 	}
+	// From here on what the record says is killed and removed.
+	if err := rec.check(); err != nil {
+		return true, fmt.Errorf("%w; nothing was removed", err)
+	}
 	if exists {
 		if err := killCgroups(rec.CgroupPaths, func() []int { return append(initProcesses(dir), hookProcesses(dir)...) }); err != nil {
 			return true, err

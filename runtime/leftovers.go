@@ -27,7 +27,7 @@ func (r *Runtime) Leftovers() ([]string, error) {
 		if !ok || r.locked(id) {
 			continue
 		}
-		_, err := libcontainer.Load(r.Root, id)
+		_, err := r.load(id)
 		// The lock is looked at again: a creation may have begun and saved its
 		// state between the two.
 		if errors.Is(err, libcontainer.ErrNotExist) && !r.locked(id) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runc/libcontainer/utils"
 	"golang.org/x/sys/unix"
+
+	"blackhole/internal/fileversion"
 )
 
 // record is a file beside a container's folder, written before anything of
@@ -34,9 +37,17 @@ type record struct {
 	// destroying: a deletion has begun, so a missing folder means that the
 	// poststop hooks alone are still to run, not that nothing was made yet.
 	destroying bool
+	// damaged is why the file cannot be read. One that was cut short when its
+	// writer was killed is that too, and nothing was made then.
+	damaged error
 }
 
+// recordVersion rises when an older blackhole would undo too little, or something
+// else, by a newer one's record.
+const recordVersion = 1
+
 type recordData struct {
+	Version     int                `json:"version"` // absent in those of before there were versions
 	Bundle      string             `json:"bundle"`
 	Annotations map[string]string  `json:"annotations,omitempty"`
 	Cgroup      *cgroups.Cgroup    `json:"cgroup"`
@@ -69,7 +80,7 @@ func newRecordData(config *configs.Config) (recordData, error) {
 	if err != nil {
 		return recordData{}, err
 	}
-	d := recordData{CgroupPaths: map[string]string{}}
+	d := recordData{Version: recordVersion, CgroupPaths: map[string]string{}}
 	d.Bundle, d.Annotations = utils.Annotations(config.Labels)
 	cg := *config.Cgroups
 	cg.Resources = &cgroups.Resources{} // the limits do not matter for removal, but v1 wants some
@@ -179,9 +190,13 @@ func (rec *record) read() error {
 		return err
 	}
 	data, _, rec.destroying = cut(data, destroyingMark)
-	if err := json.Unmarshal(data, &rec.recordData); err != nil {
-		// A creation was killed before it had written all of it, and nothing
-		// is made before that.
+	if rec.damaged = json.Unmarshal(data, &rec.recordData); rec.damaged != nil { // it goes on after a wrong type
+		rec.damaged = fmt.Errorf("cannot read %s: %w", rec.path, rec.damaged)
+	}
+	if err := fileversion.Check(rec.path, rec.Version, recordVersion); err != nil {
+		return err
+	}
+	if rec.damaged != nil {
 		rec.recordData = recordData{}
 	}
 	if rec.Cgroup != nil && rec.Cgroup.Resources == nil {

@@ -61,11 +61,3 @@ func checkID(id string) error {
 	}
 	return nil
 }
-
-// load reads a container back from its folder.
-func (r *Runtime) load(id string) (*libcontainer.Container, error) {
-	if err := checkID(id); err != nil {
-		return nil, err
-	}
-	return libcontainer.Load(r.Root, id)
-}

@@ -99,8 +99,7 @@ func (s *Supervisor) openToGroup() error {
 // adopt sets the services up as the supervisor before this one left them: what
 // still runs is watched on, what has ended meanwhile is noticed, and the rest
 // is started, but for what was stopped on purpose.
-func (s *Supervisor) adopt(names []string) {
-	saved := s.load()
+func (s *Supervisor) adopt(saved saved, names []string) {
 	for _, name := range names {
 		s.add(name)
 	}

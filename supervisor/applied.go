@@ -1,10 +1,13 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"blackhole/internal/atomicfile"
+	"blackhole/internal/fileversion"
 	"blackhole/spec"
 )
 
@@ -37,10 +40,14 @@ func (s *Supervisor) inForce() *spec.Config {
 }
 
 // lastApplied is the configuration that a supervisor before this one left
-// services running under; nil where none runs, and when it cannot be read.
-func (o *Options) lastApplied() *spec.Config {
+// services running under; nil where none runs.
+func (o *Options) lastApplied() (*spec.Config, error) {
+	saved, err := o.Paths.load()
+	if errors.Is(err, fileversion.ErrNewer) {
+		return nil, err
+	} // what else is wrong with it the supervisor tells once it has the lock
 	runs := false
-	for name, old := range o.Paths.load().Services {
+	for name, old := range saved.Services {
 		if !old.Active {
 			continue
 		}
@@ -51,25 +58,27 @@ func (o *Options) lastApplied() *spec.Config {
 		}
 	}
 	if !runs {
-		return nil
+		return nil, nil
 	}
-	if _, err := os.Stat(o.Paths.applied()); err != nil {
-		return nil
+	if _, err := os.Stat(o.Paths.applied()); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
 	}
-	config, err := spec.Load([]string{o.Paths.applied()})
-	if err != nil {
-		return nil
-	}
-	return config
+	return spec.Load([]string{o.Paths.applied()})
 }
 
 // load reads the configuration to begin with. What a supervisor left running goes
 // on under the configuration that was applied last, whatever became of the file
 // since: only apply changes what runs. notice is what the file says otherwise.
 func (o *Options) load() (config *spec.Config, notice, err error) {
+	last, lerr := o.lastApplied()
+	if errors.Is(lerr, fileversion.ErrNewer) {
+		return nil, nil, fmt.Errorf("cannot supervise: %w", lerr)
+	}
 	config, err = o.Load(nil)
-	last := o.lastApplied()
 	switch {
+	case lerr != nil:
+		// Which services ran is found out without; what they are to be is not.
+		return config, fmt.Errorf("cannot read what was applied last, so the file holds: %s", oneLine(lerr)), err
 	case last == nil:
 		return config, nil, err
 	case err != nil:

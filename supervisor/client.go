@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"strings"
@@ -40,19 +41,35 @@ func (p Paths) Ask(r Request) (*Reply, error) {
 	if _, err := c.Write(append(data, '\n')); err != nil {
 		return nil, fmt.Errorf("cannot reach the supervisor: %w", err)
 	}
-	line, err := bufio.NewReader(c).ReadBytes('\n')
+	line, err := bufio.NewReader(io.LimitReader(c, maxReply)).ReadBytes('\n')
 	if err != nil {
 		return nil, fmt.Errorf("cannot hear the supervisor: it went away before it answered (%w)", err)
 	}
-	var reply Reply
+	return understand(line)
+}
+
+// maxReply is more than the status of any host's services has, in bytes: who
+// listens on the socket may be anything.
+const maxReply = 64 << 20
+
+// understand reads a reply. That of a supervisor of another version may say
+// why it cannot answer, but nothing else.
+func understand(line []byte) (*Reply, error) {
+	var reply *Reply
 	if err := json.Unmarshal(line, &reply); err != nil {
 		return nil, fmt.Errorf("cannot understand the supervisor: %w", err)
 	}
-	if len(reply.Faults) > 0 {
+	switch {
+	case reply == nil:
+		return nil, errors.New("cannot understand the supervisor: it says null")
+	case strings.Join(reply.Faults, "") != "":
 		return nil, Faulty(reply.Faults)
-	}
-	if reply.Error != "" {
+	case len(reply.Faults) > 0:
+		return nil, errors.New("cannot understand the supervisor: it finds faults and does not say which")
+	case reply.Error != "":
 		return nil, errors.New(reply.Error)
+	case reply.Version != ProtocolVersion:
+		return nil, fmt.Errorf("cannot understand the supervisor: it speaks protocol version %d, and this program %d", reply.Version, ProtocolVersion)
 	}
-	return &reply, nil
+	return reply, nil
 }

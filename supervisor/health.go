@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"strconv"
 	"strings"
@@ -158,17 +159,25 @@ func checkHTTP(ctx context.Context, pid int, text string) error {
 	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: blackhole\r\nConnection: close\r\n\r\n", u.RequestURI(), u.Host); err != nil {
 		return err
 	}
-	// HTTP/1.1 200 OK
+	if err := checkAnswer(c); err != nil {
+		return fmt.Errorf("%s: %w", text, err)
+	}
+	return nil
+}
+
+// checkAnswer reads the status of an answer: HTTP/1.1 200 OK.
+func checkAnswer(c io.Reader) error {
 	line, err := bufio.NewReaderSize(c, 512).ReadSlice('\n')
 	if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-		return fmt.Errorf("%s: no answer: %w", text, err)
+		return fmt.Errorf("no answer: %w", err)
 	}
 	fields := strings.Fields(string(line))
 	if len(fields) < 2 || !strings.HasPrefix(fields[0], "HTTP/1.") {
-		return fmt.Errorf("%s: the answer is not HTTP", text)
+		return errors.New("the answer is not HTTP")
 	}
-	if code, err := strconv.Atoi(fields[1]); err != nil || code < 200 || code > 399 {
-		return fmt.Errorf("%s: status %s", text, fields[1])
+	// Three digits (RFC 9112, 4); what is quoted came from a program that may write anything.
+	if code := fields[1]; len(code) != 3 || code < "200" || code > "399" || strings.Trim(code, "0123456789") != "" {
+		return fmt.Errorf("status %s", strings.Trim(strconv.QuoteToASCII(code[:min(len(code), 20)]), `"`))
 	}
 	return nil
 }

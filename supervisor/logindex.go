@@ -72,12 +72,17 @@ func placeAt(log string, since time.Time) (int64, error) {
 	defer f.Close()
 	lines := bufio.NewScanner(io.LimitReader(f, 2*indexMax))
 	for lines.Scan() {
-		var ms, at, to int64
-		if _, err := fmt.Sscan(lines.Text(), &ms, &at, &to); err == nil && ms >= since.UnixMilli() {
+		if ms, at, _, ok := readMark(lines.Text()); ok && ms >= since.UnixMilli() {
 			return at, nil
 		}
 	}
 	return lastMark(log)
+}
+
+// readMark reads a line of an index.
+func readMark(line string) (ms, from, to int64, ok bool) {
+	_, err := fmt.Sscan(line, &ms, &from, &to)
+	return ms, from, to, err == nil && from >= 0 && to >= from
 }
 
 // lastMark is up to where the index tells of a log.
@@ -88,8 +93,7 @@ func lastMark(log string) (int64, error) {
 	}
 	var last int64
 	for line := range strings.Lines(string(data)) {
-		var ms, from, to int64
-		if _, err := fmt.Sscan(line, &ms, &from, &to); err == nil {
+		if _, _, to, ok := readMark(line); ok {
 			last = to
 		}
 	}

@@ -254,7 +254,7 @@ func lastLines(path string, n int) ([]string, error) {
 	}
 	const most = 16 << 10
 	from := max(start, info.Size()-most)
-	data := make([]byte, info.Size()-from)
+	data := make([]byte, max(0, info.Size()-from)) // it may have been rotated since its size was asked
 	if k, err := f.ReadAt(data, from); err != nil {
 		data = data[:k]
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"blackhole/history"
+	"blackhole/internal/fileversion"
 	"blackhole/runtime/stats"
 )
 
@@ -54,7 +55,9 @@ func (s *Supervisor) openRecord() {
 	if err != nil {
 		s.warn(nil, err)
 	}
-	if hours != nil {
+	if errors.Is(err, fileversion.ErrNewer) {
+		s.record.hours = nil // nothing is recorded, so that nothing of it is lost
+	} else if hours != nil {
 		s.record.hours = hours
 	}
 }

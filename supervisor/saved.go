@@ -2,11 +2,17 @@ package supervisor
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"blackhole/internal/atomicfile"
+	"blackhole/internal/fileversion"
 	"blackhole/spec"
 )
 
@@ -58,14 +64,35 @@ func (s *Supervisor) save() {
 	s.unsaved = err != nil
 }
 
-// load reads what save wrote; of what cannot be read nothing.
-func (s *Supervisor) load() saved { return s.o.Paths.load() }
-
-func (p Paths) load() saved {
-	var in saved
+// load reads what save wrote; nothing where there is no file. What cannot be
+// read is an error, and fileversion.ErrNewer for what a newer supervisor wrote.
+func (p Paths) load() (saved, error) {
 	data, err := os.ReadFile(p.saved())
-	if err != nil || json.Unmarshal(data, &in) != nil || in.Version != savedVersion {
-		return saved{}
+	if errors.Is(err, fs.ErrNotExist) {
+		return saved{}, nil
 	}
-	return in
+	if err != nil {
+		return saved{}, err
+	}
+	var in saved
+	jerr := json.Unmarshal(data, &in) // goes on after a wrong type
+	if err := fileversion.Check(p.saved(), in.Version, savedVersion); err != nil {
+		return saved{}, err
+	}
+	if jerr == nil && in.Version < 1 {
+		jerr = errors.New("it has no version")
+	}
+	for name, sv := range in.Services {
+		if sv.Signal == 0 { // which would end nothing
+			sv.Signal = spec.Signal(unix.SIGTERM)
+			in.Services[name] = sv
+		}
+		if filepath.Base(name) != name || name == ".." { // it becomes part of paths
+			jerr = errors.Join(jerr, fmt.Errorf("%q is no service", name))
+		}
+	}
+	if jerr != nil {
+		return saved{}, fmt.Errorf("cannot read %s: %w", p.saved(), jerr)
+	}
+	return in, nil
 }

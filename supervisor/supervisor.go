@@ -23,6 +23,7 @@ import (
 	"blackhole/bundle"
 	"blackhole/hooks/params"
 	"blackhole/internal/cleanup"
+	"blackhole/internal/fileversion"
 	"blackhole/runtime"
 	"blackhole/runtime/stats"
 	"blackhole/spec"
@@ -134,11 +135,17 @@ func Run(o Options, signals Signals) (err error) {
 	if err := s.open(&undo); err != nil {
 		return fmt.Errorf("cannot supervise: %w", err)
 	}
-	if notice != nil {
-		s.warn(nil, notice)
+	saved, err := o.Paths.load() // as the last supervisor left it, now that none runs
+	if errors.Is(err, fileversion.ErrNewer) {
+		return fmt.Errorf("cannot supervise: %w", err)
+	}
+	for _, err := range []error{notice, err} {
+		if err != nil {
+			s.warn(nil, err)
+		}
 	}
 	s.openRecord()
-	s.adopt(names)
+	s.adopt(saved, names)
 	s.saveApplied()
 	s.loop(signals)
 	s.closeRecord()

@@ -17,7 +17,10 @@ import (
 // Unsupervised is status where no supervisor runs: what the last one wrote down,
 // corrected by what is there. A service that ended since is stopped.
 func (p Paths) Unsupervised(rt *runtime.Runtime, names []string) (*Reply, error) {
-	old := p.load()
+	old, err := p.load()
+	if err != nil {
+		return nil, err
+	}
 	r := &Reply{Version: ProtocolVersion, Services: []ServiceStatus{}}
 	for _, name := range names {
 		if _, ok := old.Services[name]; !ok {
@@ -58,7 +61,10 @@ func (p Paths) StopUnsupervised(rt *runtime.Runtime, names []string) error {
 		return fmt.Errorf("cannot stop services: %w", err)
 	}
 	defer lock.Close()
-	old := p.load()
+	old, err := p.load()
+	if err != nil {
+		return fmt.Errorf("cannot stop services: %w", err)
+	}
 	for _, name := range names {
 		if _, ok := old.Services[name]; !ok {
 			return fmt.Errorf("cannot stop service %q: %w, and none left it", name, ErrNone)

@@ -95,6 +95,9 @@ func parseQuantity(text string) (float64, error) {
 	if err != nil {
 		return 0, malformed
 	}
+	if value == 0 { // times infinity is no number
+		return 0, nil
+	}
 	return value * math.Pow(10, float64(exponent)), nil
 }
 

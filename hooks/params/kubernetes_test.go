@@ -43,7 +43,7 @@ func TestKubernetesBandwidth(t *testing.T) {
 		"10mbit": "not a quantity", "10m": "less than 8k", "10ki": "not a quantity", "10KI": "not a quantity", "10K": "not a quantity",
 		"1.2.3M": "not a quantity", "0x10": "not a quantity", "1e": "not a quantity", "1emM": "not a quantity", "10kM": "not a quantity",
 		"10mi": "not a quantity", "Inf": "not a quantity", "NaN": "not a quantity",
-		"0": "less than 8k", "7999": "less than 8k", "1e-3": "less than 8k", "2P": "more than 1P", "1E": "more than 1P", "1e300": "more than 1P",
+		"0": "less than 8k", "7999": "less than 8k", "1e-3": "less than 8k", "0e1000": "less than 8k", "2P": "more than 1P", "1E": "more than 1P", "1e300": "more than 1P",
 	} {
 		p, err := FromAnnotations(map[string]string{KubernetesIngress: in})
 		if err == nil || !strings.Contains(err.Error(), `cannot read annotation kubernetes.io/ingress-bandwidth="`+in+`": `+out) {

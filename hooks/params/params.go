@@ -180,6 +180,9 @@ func (p *Params) set(key, value string) (err error) {
 		}
 	case "interfaces":
 		p.Interfaces = strings.Split(value, ",")
+		if slices.Contains(p.Interfaces, "") {
+			return errors.New("an interface's name is empty")
+		}
 	default:
 		err = errors.New("no such setting")
 	}

@@ -168,12 +168,12 @@ redis_load() {
 }
 
 @test "the runtime finds its own calls in every profile, for run and exec, root or not, privileges or not" {
-	local user nnp i
+	local user nnp
 	for user in '""' www-data; do
 		for nnp in true false; do
 			write_config "{user: $user, no_new_privs: $nnp, capabilities: []}" <<<'executable: /bin/busybox'
 			bh seccomp record -c "$config" -o "$work/p.json" "$name" -- /bin/busybox sleep 0.1
-			for i in 1 2; do
+			for _ in 1 2; do
 				rm -rf "$work/service"
 				"$BLACKHOLE" bundle -c "$config" "$name" "$work/service" -- /bin/busybox sleep 5
 				jq --slurpfile p "$work/p.json" '.linux.seccomp = $p[0]' "$work/service/config.json" >"$work/c" &&
