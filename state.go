@@ -5,6 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"blackhole/hooks/params"
 	"blackhole/netstats"
 )
 
@@ -22,7 +23,9 @@ func stateCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if state.Stats != nil {
+			// The hooks know a container by its annotations, and without any have
+			// made nothing.
+			if state.Stats != nil && params.Any(state.Annotations) {
 				if state.Stats.Network, err = netstats.Of(state.ID); err != nil {
 					return err
 				}
