@@ -105,9 +105,10 @@ type reading struct {
 	run      uint64
 	sampler  *stats.Sampler
 	cgroups  map[string]string
-	oomKills uint64 // that are known
-	whole    bool   // more than alerts and the record are made of
-	calm     bool   // without an alert
+	oomKills uint64  // that are known
+	whole    bool    // more than alerts and the record are made of
+	calm     bool    // without an alert
+	near     float64 // the part of its memory limit below which there is none
 	mayRest  bool
 	more     more
 	begun    time.Time
@@ -135,6 +136,9 @@ func (s *Supervisor) routine(sv *service) *reading {
 	r.whole = s.o.Metrics != "" || u.due(u.wholeAt, r.begun)
 	r.calm = len(sv.firing) == 0 // an alert needs a sample for its end
 	r.mayRest = r.calm && u.rested < maxRest
+	if r.calm {
+		r.near = calm * float64(min(*s.monitor.AlertAt, *s.monitor.MemoryCritical))
+	}
 	r.more = s.more(sv, r.begun)
 	return r
 }
@@ -217,7 +221,7 @@ func (r *reading) take() {
 		r.whole = false
 		r.stats, r.err = r.sampler.Resting()
 	default:
-		r.stats, r.err = r.sampler.Brief()
+		r.stats, r.err = r.sampler.Brief(r.near)
 	}
 	if oomKills(r.stats) > r.oomKills {
 		r.levels = oomLevels(r.cgroups)

@@ -115,7 +115,7 @@ func TestBrief(t *testing.T) {
 	both(t, func(t *testing.T, s *Sampler, change func(map[string]string)) {
 		first := sample(t, s)
 		change(moved)
-		st, err := s.Brief()
+		st, err := s.Brief(0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -147,10 +147,54 @@ func TestBrief(t *testing.T) {
 	})
 }
 
+// What memory is made of is taken over far from the limit alone, and as long as
+// the amount stands about where it stood when that was read.
+func TestMemoryTakenOver(t *testing.T) {
+	both(t, func(t *testing.T, s *Sampler, change func(map[string]string)) {
+		limits := map[string]string{"memory.max": "640000\n", "memory/memory.limit_in_bytes": "640000\n", "memory/memory.memsw.limit_in_bytes": "640000\n"}
+		change(limits)
+		used := func(current, anon int) uint64 {
+			t.Helper()
+			c, a := strconv.Itoa(current), strconv.Itoa(anon)
+			change(map[string]string{
+				"memory.current": c, "memory.stat": "anon " + a + "\n",
+				"memory/memory.usage_in_bytes": c, "memory/memory.stat": "total_rss " + a + "\n",
+			})
+			st, err := s.Brief(0.5)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *st.Memory.Current != uint64(current) {
+				t.Errorf("%d used, not %d", *st.Memory.Current, current)
+			}
+			return *st.Memory.RSS
+		}
+		for i, row := range []struct {
+			current, anon int
+			want          uint64
+		}{
+			{100000, 1, 1},
+			{105000, 2, 1}, // 10000 are a 64th of the limit
+			{95000, 3, 1},
+			{111000, 4, 4},
+			{105000, 5, 4},
+			{100000, 6, 6}, // much less than at the last look at it, step by step
+			{319999, 7, 7},
+			{319999, 8, 7},
+			{320000, 9, 9}, // half of the limit
+			{320000, 10, 10},
+		} {
+			if got := used(row.current, row.anon); got != row.want {
+				t.Errorf("row %d: %d anonymous, want %d", i, got, row.want)
+			}
+		}
+	})
+}
+
 // The first reading is whole, however it is asked for: nothing could be taken over.
 func TestFirstBrief(t *testing.T) {
 	both(t, func(t *testing.T, s *Sampler, _ func(map[string]string)) {
-		first, err := s.Brief()
+		first, err := s.Brief(0)
 		if err != nil {
 			t.Fatal(err)
 		}

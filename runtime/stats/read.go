@@ -33,21 +33,32 @@ func NewSampler(s Source, keep bool) *Sampler { return &Sampler{r: newReader(s, 
 
 // Read takes a reading, as the function Read does. A file that was not there
 // is not looked for again until it has slept.
-func (s *Sampler) Read() (*Stats, error) { return s.take(whole) }
+func (s *Sampler) Read() (*Stats, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.r.take(whole)
+}
 
 // Brief takes a reading of what moves by itself and is near a limit or not: half
 // of the files. Limits are those of the last whole reading; peaks, the
 // pressure of processors and memory and what else nothing is limited by is absent.
-func (s *Sampler) Brief() (*Stats, error) { return s.take(brief) }
+//
+// What the memory is made of (memory.stat, which costs as much as ten other files)
+// is taken over too while less than near, a part of the limit, is used and hardly more or less
+// than when it was read. Near is 0 for a reading of it.
+func (s *Sampler) Brief(near float64) (*Stats, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.r.near = near
+	return s.r.take(brief)
+}
 
 // Resting takes a reading of a container that is Asleep, of what others may do to
 // it: its memory and its limits. The rest is as it was. Nothing stays open.
-func (s *Sampler) Resting() (*Stats, error) { return s.take(resting) }
-
-func (s *Sampler) take(how depth) (*Stats, error) {
+func (s *Sampler) Resting() (*Stats, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.r.take(how)
+	return s.r.take(resting)
 }
 
 // Asleep tells, for the price of one file, that nothing in the container has run
@@ -81,6 +92,8 @@ type reader struct {
 	last    *Stats    // reading that succeeded
 	cpu     *CPU      // what asleep has read, for the reading that follows
 	shut    bool      // but one file, nothing is open
+	near    float64   // see Brief
+	detail  uint64    // of memory used when memory.stat was read
 }
 
 // depth is how much a reading takes.

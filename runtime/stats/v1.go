@@ -77,7 +77,6 @@ func memoryV1(d *folder, how depth) *Memory {
 	if m.Current == nil {
 		return nil
 	}
-	d.keyed("memory.stat", keys{{"total_cache", &m.Cache}, {"total_shmem", &m.Shmem}, {"total_rss", &m.RSS}, {"total_swap", &m.Swap}})
 	var e MemoryEvents
 	if how != brief {
 		m.Limit = limitV1(d.number("memory.limit_in_bytes"))
@@ -87,6 +86,14 @@ func memoryV1(d *folder, how depth) *Memory {
 		}
 	} else {
 		m.limitsOf(d.r.last.Memory)
+	}
+	// Swap is told of here alone, and may have a limit.
+	if last := d.r.last; how == brief && (m.SwapLimit == nil || *m.SwapLimit == 0) && d.r.hardlyMoved(&m) {
+		m.detailOf(last.Memory)
+		m.Swap = last.Memory.Swap
+	} else {
+		d.keyed("memory.stat", keys{{"total_cache", &m.Cache}, {"total_shmem", &m.Shmem}, {"total_rss", &m.RSS}, {"total_swap", &m.Swap}})
+		d.r.detail = *m.Current
 	}
 	if how == whole {
 		m.Peak, e.Max = d.number("memory.max_usage_in_bytes"), d.number("memory.failcnt")

@@ -66,7 +66,12 @@ func memoryV2(d *folder, how depth) *Memory {
 		m.Peak, m.Pressure = d.number("memory.peak"), d.pressure("memory.pressure")
 	}
 	m.Swap = d.number("memory.swap.current")
-	d.keyed("memory.stat", keys{{"anon", &m.RSS}, {"file", &m.Cache}, {"shmem", &m.Shmem}})
+	if how == brief && d.r.hardlyMoved(&m) {
+		m.detailOf(d.r.last.Memory)
+	} else {
+		d.keyed("memory.stat", keys{{"anon", &m.RSS}, {"file", &m.Cache}, {"shmem", &m.Shmem}})
+		d.r.detail = *m.Current
+	}
 	var e MemoryEvents
 	if d.keyed("memory.events", keys{
 		{"low", &e.Low}, {"high", &e.High}, {"max", &e.Max},
@@ -76,6 +81,24 @@ func memoryV2(d *folder, how depth) *Memory {
 	}
 	return &m
 }
+
+// hardlyMoved: memory is so far from its limit, and so near to what it was when
+// memory.stat was read, that this need not be read again.
+func (r *reader) hardlyMoved(m *Memory) bool {
+	if r.last.Memory == nil {
+		return false
+	}
+	room, used := uint64(1<<20), *m.Current
+	if m.Limit != nil {
+		if float64(used) >= r.near*float64(*m.Limit) {
+			return false
+		}
+		room = *m.Limit / 64
+	}
+	return r.near > 0 && max(used, r.detail)-min(used, r.detail) <= room
+}
+
+func (m *Memory) detailOf(last *Memory) { m.Cache, m.Shmem, m.RSS = last.Cache, last.Shmem, last.RSS }
 
 // limitsOf takes over what an earlier reading found.
 func (m *Memory) limitsOf(last *Memory) {
