@@ -28,14 +28,18 @@ type usage struct {
 	again        bool      // asked for meanwhile
 
 	limits   *stats.Limits // nil until they are read
-	limitsAt time.Time
+	limitsAt time.Time     // when they were asked for
+	wholeAt  time.Time     // when the last whole reading was
+	changed  time.Time     // what was read before does not know the limits
 	network  traffic
 	guard    uint64 // memory.high that we have set; 0: none, or not ours
 	highs    uint64 // times that memory.high was passed, at the last sample
 }
 
 func (s *Supervisor) openWatcher() (err error) {
-	s.watcher, err = newWatcher(func(service string) { s.post(func() { s.sampleSoon(service) }) })
+	s.watcher, err = newWatcher(
+		func(service string) { s.post(func() { s.sampleSoon(service) }) },
+		func(service string) { s.post(func() { s.updated(service) }) })
 	return err
 }
 
@@ -45,6 +49,7 @@ func (s *Supervisor) watch(sv *service, r *running) {
 	sv.usage = &usage{sampler: sampler, levels: r.levels, oomKills: r.oomKills}
 	if st, err := sampler.Read(); err == nil {
 		sv.usage.now, sv.usage.at = st, time.Now()
+		sv.usage.wholeAt = sv.usage.at
 	}
 	s.rewatch(sv)
 }
@@ -56,8 +61,16 @@ func (s *Supervisor) rewatch(sv *service) {
 	if limit := sv.spec.Resources.Memory.Limit; limit != nil && *s.monitor.MemoryCritical < 1 {
 		critical = uint64(float64(*limit) * float64(*s.monitor.MemoryCritical))
 	}
-	if err := s.watcher.add(sv.name, sv.cgroups, critical); err != nil {
+	if err := s.watcher.add(sv.name, s.o.Paths.container(sv.name), sv.cgroups, critical); err != nil {
 		s.warn(sv, fmt.Errorf("its memory is watched by samples alone: %w", err))
+	}
+}
+
+// updated: somebody has changed the limits of a service, or paused it.
+func (s *Supervisor) updated(name string) {
+	if sv := s.services[name]; sv != nil && sv.usage != nil {
+		sv.usage.changed = time.Now().Add(time.Second) // an update may have some more to write
+		s.sampleSoon(name)
 	}
 }
 
@@ -92,28 +105,47 @@ type reading struct {
 	run      uint64
 	sampler  *stats.Sampler
 	cgroups  map[string]string
-	oomKills uint64 // that are known
+	oomKills uint64  // that are known
+	whole    bool    // more than alerts and the record are made of
+	calm     bool    // without an alert
+	near     float64 // the part of its memory limit below which there is none
 	mayRest  bool
 	more     more
+	begun    time.Time
+	before   *stats.Stats
 
-	rested bool // nothing was read but that it slept
-	stats  *stats.Stats
-	levels []oomLevel // after a new kill
-	err    error
-	at     time.Time
+	rested    bool // nothing was read but that it slept
+	stats     *stats.Stats
+	levels    []oomLevel // after a new kill
+	err       error
+	at        time.Time
+	limits    *stats.Limits // nil: not read
+	limitsErr error
 }
 
 func (sv *service) reading() *reading {
-	return &reading{name: sv.name, run: sv.run, sampler: sv.usage.sampler, cgroups: sv.cgroups, oomKills: sv.usage.oomKills}
+	return &reading{
+		name: sv.name, run: sv.run, sampler: sv.usage.sampler, cgroups: sv.cgroups, oomKills: sv.usage.oomKills,
+		whole: true, begun: time.Now(), before: sv.usage.now,
+	}
+}
+
+// routine is the reading of a round: no more than is due.
+func (s *Supervisor) routine(sv *service) *reading {
+	r, u := sv.reading(), sv.usage
+	r.whole = s.o.Metrics != "" || u.due(u.wholeAt, r.begun)
+	r.calm = len(sv.firing) == 0 // an alert needs a sample for its end
+	r.mayRest = r.calm && u.rested < maxRest
+	if r.calm {
+		r.near = calm * float64(min(*s.monitor.AlertAt, *s.monitor.MemoryCritical))
+	}
+	r.more = s.more(sv, r.begun)
+	return r
 }
 
 // maxRest is how many samples on end may be left out of a service that sleeps;
 // then it is looked at whatever it does, for what others did to it.
 const maxRest = 11
-
-// mayRest: it need not be sampled as long as it sleeps. One with an alert must
-// be, for the alert to end.
-func (sv *service) mayRest() bool { return len(sv.firing) == 0 && sv.usage.rested < maxRest }
 
 // sampleAll takes a sample of every service, one after the other and beside the
 // loop, which gets them all at once: to wake it costs more than a sample.
@@ -124,9 +156,7 @@ func (s *Supervisor) sampleAll() {
 	var all []*reading
 	for _, sv := range s.services {
 		if sv.alive && sv.usage != nil {
-			r := sv.reading()
-			r.mayRest, r.more = sv.mayRest(), sv.more()
-			all = append(all, r)
+			all = append(all, s.routine(sv))
 		}
 	}
 	if len(all) == 0 {
@@ -180,11 +210,19 @@ const sampleGap = 200 * time.Millisecond
 // take reads what the service uses. What its cgroups tell of the cause of a kill
 // is read only after one: on v1 it is most of what there is to read.
 func (r *reading) take() {
-	if r.mayRest && r.sampler.Asleep() {
+	asleep := r.calm && r.sampler.Asleep()
+	switch {
+	case asleep && r.mayRest:
 		r.rested, r.at = true, time.Now()
 		return
+	case r.whole && !asleep:
+		r.stats, r.err = r.sampler.Read()
+	case asleep:
+		r.whole = false
+		r.stats, r.err = r.sampler.Resting()
+	default:
+		r.stats, r.err = r.sampler.Brief(r.near)
 	}
-	r.stats, r.err = r.sampler.Read()
 	if oomKills(r.stats) > r.oomKills {
 		r.levels = oomLevels(r.cgroups)
 	}
@@ -206,6 +244,10 @@ func (s *Supervisor) taken(r *reading) {
 		s.warn(sv, fmt.Errorf("cannot read what it uses: %w", r.err))
 	default:
 		sv.usage.rested = 0
+		if r.whole {
+			sv.usage.wholeAt = r.begun
+		}
+		s.limitsRead(sv, r)
 		s.sampled(sv, r.stats, r.levels, r.at)
 	}
 }

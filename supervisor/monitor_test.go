@@ -44,8 +44,7 @@ func watched(t *testing.T) (*Supervisor, *service, func(usage, throttled int)) {
 
 // sampleAt takes a sample as sampleAll does, at a time of the test's choice.
 func (s *Supervisor) sampleAt(sv *service, at time.Time) *reading {
-	r := sv.reading()
-	r.mayRest = sv.mayRest()
+	r := s.routine(sv)
 	r.take()
 	r.at = at
 	s.taken(r)
@@ -101,5 +100,81 @@ func TestThrottledAfterSleep(t *testing.T) {
 		if alert := sv.firing[CPUThrottled] != nil; alert != (lasts >= time.Duration(*s.monitor.ThrottledFor)) {
 			t.Errorf("throttled for %s: alert %t", lasts, alert)
 		}
+	}
+}
+
+// A round reads no more than is due: all of it at first, each limitsAge, and
+// after an update, which may have more to write when it is told.
+func TestRoundsAreBrief(t *testing.T) {
+	s, sv, write := watched(t)
+	whole := func(n int) bool {
+		write(1000*n, 0)
+		r := s.routine(sv)
+		r.take()
+		s.taken(r)
+		return r.whole
+	}
+	if !whole(1) || whole(2) || whole(3) {
+		t.Error("not the first is whole, or not it alone")
+	}
+	sv.usage.sampling = true // the sample that is asked for is not this test's
+	s.updated("a")
+	if !whole(4) || !whole(5) {
+		t.Error("after an update not all is read until it has written all")
+	}
+	sv.usage.changed = time.Now().Add(-time.Second)
+	if whole(6) {
+		t.Error("an update is never over")
+	}
+	sv.usage.wholeAt = time.Now().Add(-limitsAge)
+	if !whole(7) || whole(8) {
+		t.Error("not read again after some time, or again and again")
+	}
+	s.o.Metrics = ":0"
+	if !whole(9) {
+		t.Error("with metrics all of it is shown, and not all is read")
+	}
+}
+
+// Limits are read at first, after an update, and of those that used a disk again
+// after some time.
+func TestLimitsAreReadWhenNeeded(t *testing.T) {
+	s, sv, write := watched(t)
+	dir := sv.cgroups[""]
+	put := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("io.max", "8:0 rbps=100 wbps=max riops=max wiops=max\n")
+	put("io.stat", "8:0 rbytes=1\n")
+	n := 0
+	read := func() *stats.Limits {
+		n++
+		write(1000*n, 0)
+		r := s.routine(sv)
+		r.take()
+		s.sampleMore([]*reading{r})
+		s.taken(r)
+		return r.limits
+	}
+	if l := read(); l == nil || *l.Devices[0].ReadBytes != 100 {
+		t.Fatalf("at first: %+v", l)
+	}
+	put("io.stat", "8:0 rbytes=2\n")
+	if read() != nil {
+		t.Error("read although they were a moment ago")
+	}
+	sv.usage.limitsAt = time.Now().Add(-limitsAge)
+	if read() != nil {
+		t.Error("read for a service that used no disk")
+	}
+	put("io.stat", "8:0 rbytes=3\n")
+	if read() == nil {
+		t.Error("not read for one that did")
+	}
+	sv.usage.changed = time.Now()
+	if read() == nil {
+		t.Error("not read after an update")
 	}
 }

@@ -10,17 +10,26 @@ import (
 
 // more is what a sample takes beside the use of a service's cgroup.
 type more struct {
-	limits  bool // those in force
+	limits  bool // those in force, in any case
+	disks   bool // likewise, if it used a disk
 	network bool // it has one of its own
 }
 
-// limitsAge is how old the limits may be: they change by update alone.
+// limitsAge is how old the limits may be that nobody told a change of: they
+// change by update, which is told, or by hand.
 const limitsAge = 30 * time.Second
 
-func (sv *service) more() more {
-	mode := sv.spec.Network.Mode
+// due: what was read at a time is to be read anew.
+func (u *usage) due(at, now time.Time) bool {
+	return at.Before(u.changed) || now.Sub(at) >= limitsAge
+}
+
+func (s *Supervisor) more(sv *service, now time.Time) more {
+	u, mode := sv.usage, sv.spec.Network.Mode
+	due := u.due(u.limitsAt, now)
 	return more{
-		limits:  sv.usage != nil && time.Since(sv.usage.limitsAt) >= limitsAge,
+		limits:  due && (s.o.Metrics != "" || u.limitsAt.Before(u.changed) || u.limits == nil),
+		disks:   due,
 		network: mode != nil && *mode == spec.NetworkIsolated,
 	}
 }
@@ -38,9 +47,8 @@ func (s *Supervisor) sampleMore(all []*reading) {
 		if r.more.network {
 			networks = append(networks, r.name)
 		}
-		if r.more.limits && !r.rested {
-			limits, err := stats.ReadLimits(stats.Source{Cgroups: r.cgroups})
-			s.post(func() { s.limitsRead(r, limits, err) })
+		if !r.rested && (r.more.limits || r.more.disks && r.usedDisk()) {
+			r.limits, r.limitsErr = stats.ReadLimits(stats.Source{Cgroups: r.cgroups})
 		}
 	}
 	if s.o.Network == nil || len(networks) == 0 {
@@ -64,14 +72,34 @@ func (s *Supervisor) sampleMore(all []*reading) {
 	})
 }
 
-func (s *Supervisor) limitsRead(r *reading, limits *stats.Limits, err error) {
-	sv := s.services[r.name]
+// usedDisk: it has read or written since the reading before.
+func (r *reading) usedDisk() bool {
+	if r.stats == nil || r.stats.IO == nil {
+		return false
+	}
+	sum := func(st *stats.Stats) (n uint64) {
+		if st == nil || st.IO == nil {
+			return 0
+		}
+		for _, d := range st.IO.Devices {
+			for _, counted := range []*uint64{d.ReadBytes, d.WriteBytes, d.ReadIOs, d.WriteIOs} {
+				if counted != nil {
+					n += *counted
+				}
+			}
+		}
+		return n
+	}
+	return sum(r.stats) != sum(r.before)
+}
+
+// limitsRead takes over the limits, if they were read, before the sample is compared with them.
+func (s *Supervisor) limitsRead(sv *service, r *reading) {
 	switch {
-	case sv == nil || !s.awaits(sv, r.run) || sv.usage == nil:
-	case err != nil:
-		s.warn(sv, fmt.Errorf("cannot read its limits: %w", err))
-	default:
-		sv.usage.limits, sv.usage.limitsAt = limits, time.Now()
+	case r.limitsErr != nil:
+		s.warn(sv, fmt.Errorf("cannot read its limits: %w", r.limitsErr))
+	case r.limits != nil:
+		sv.usage.limits, sv.usage.limitsAt = r.limits, r.begun
 	}
 }
 

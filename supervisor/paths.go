@@ -33,6 +33,10 @@ func (p Paths) bundles() string { return filepath.Join(p.dir(), "bundles") }
 func (p Paths) bundle(service string) string {
 	return filepath.Join(p.bundles(), service)
 }
+
+// container is where the runtime keeps a service's container.
+func (p Paths) container(service string) string { return filepath.Join(p.Root, service) }
+
 func (p Paths) log(service string) string { return filepath.Join(p.Logs, service+".log") }
 func (p Paths) events() string            { return filepath.Join(p.Logs, eventsName) }
 

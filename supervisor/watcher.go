@@ -18,18 +18,21 @@ import (
 // poller knows neither inotify's descriptors beside files nor EPOLLPRI.
 type watcher struct {
 	epoll, inotify, wake int
-	tell                 func(service string)
+	tell, updated        func(service string)
 
-	mu     sync.Mutex
-	fds    map[int32]string // descriptors of a service, but inotify's
-	files  map[int32]string // inotify's watches
-	closed chan struct{}
+	mu      sync.Mutex
+	fds     map[int32]string // descriptors of a service, but inotify's
+	files   map[int32]string // inotify's watches
+	folders map[int32]string // likewise, of containers' folders
+	closed  chan struct{}
 }
 
-func newWatcher(tell func(service string)) (_ *watcher, err error) {
+// newWatcher: what it tells of a service is that its memory is to be looked at,
+// or that its container was updated.
+func newWatcher(tell, updated func(service string)) (_ *watcher, err error) {
 	w := &watcher{
-		epoll: -1, inotify: -1, wake: -1, tell: tell,
-		fds: map[int32]string{}, files: map[int32]string{}, closed: make(chan struct{}),
+		epoll: -1, inotify: -1, wake: -1, tell: tell, updated: updated,
+		fds: map[int32]string{}, files: map[int32]string{}, folders: map[int32]string{}, closed: make(chan struct{}),
 	}
 	defer func() {
 		if err != nil {
@@ -123,29 +126,35 @@ func (w *watcher) readInotify() {
 		at += unix.SizeofInotifyEvent + int(e.Len)
 		w.mu.Lock()
 		service, ok := w.files[e.Wd]
+		container, updated := w.folders[e.Wd]
 		if e.Mask&unix.IN_IGNORED != 0 { // the file is gone
 			delete(w.files, e.Wd)
-			ok = false
+			delete(w.folders, e.Wd)
+			ok, updated = false, false
 		}
 		w.mu.Unlock()
 		if ok && !told[service] {
 			told[service] = true
 			w.tell(service)
 		}
+		if updated {
+			w.updated(container)
+		}
 	}
 }
 
-// add watches a service. critical is the memory in bytes at which it is to be
-// told on cgroup v1; 0 is none.
-func (w *watcher) add(service string, cgroups map[string]string, critical uint64) error {
+// add watches a service, whose container has this folder. critical is the memory
+// in bytes at which it is to be told on cgroup v1; 0 is none.
+func (w *watcher) add(service, container string, cgroups map[string]string, critical uint64) error {
+	err := w.addFolder(service, container)
 	dir, v2 := memoryCgroup(cgroups)
 	switch {
 	case dir == "":
-		return nil
+		return err
 	case v2:
-		return errors.Join(w.addFile(service, filepath.Join(dir, "memory.events")), w.addPressure(service, filepath.Join(dir, "memory.pressure")))
+		return errors.Join(err, w.addFile(service, filepath.Join(dir, "memory.events")), w.addPressure(service, filepath.Join(dir, "memory.pressure")))
 	}
-	err := w.addEventfd(service, dir, "memory.oom_control", "")
+	err = errors.Join(err, w.addEventfd(service, dir, "memory.oom_control", ""))
 	if critical > 0 {
 		err = errors.Join(err, w.addEventfd(service, dir, "memory.usage_in_bytes", strconv.FormatUint(critical, 10)))
 	}
@@ -160,6 +169,19 @@ func (w *watcher) addFile(service, path string) error {
 		return fmt.Errorf("cannot watch %s: %w", path, err)
 	}
 	w.files[int32(wd)] = service
+	return nil
+}
+
+// addFolder asks to be told when the runtime writes a container's state anew, which
+// it does by renaming: after an update of its limits.
+func (w *watcher) addFolder(service, path string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wd, err := unix.InotifyAddWatch(w.inotify, path, unix.IN_MOVED_TO|unix.IN_ONLYDIR)
+	if err != nil {
+		return fmt.Errorf("cannot watch %s: %w", path, err)
+	}
+	w.folders[int32(wd)] = service
 	return nil
 }
 
@@ -224,10 +246,12 @@ func (w *watcher) remove(service string) {
 			delete(w.fds, fd)
 		}
 	}
-	for wd, of := range w.files {
-		if of == service {
-			_, _ = unix.InotifyRmWatch(w.inotify, uint32(wd)) // gone with its file, mostly
-			delete(w.files, wd)
+	for _, watches := range []map[int32]string{w.files, w.folders} {
+		for wd, of := range watches {
+			if of == service {
+				_, _ = unix.InotifyRmWatch(w.inotify, uint32(wd)) // gone with its file, mostly
+				delete(watches, wd)
+			}
 		}
 	}
 }

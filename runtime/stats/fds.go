@@ -14,49 +14,75 @@ import (
 // keptFDs is of how many processes of a container /proc/PID/fd stays open.
 const keptFDs = 16
 
+// process is one that the last reading found.
+type process struct {
+	pid int
+	fd  int // its /proc/PID/fd, kept open; -1 before it was seen twice, for most that come also go
+}
+
 // readFDs finds, among the processes of a cgroup and the cgroups below it, the
 // one nearest to its soft limit of descriptors. A process that ends meanwhile
 // does not count.
-func (r *reader) readFDs(cgroup *folder) *FDs {
-	if cgroup.path == "" {
-		return nil
-	}
+func (r *reader) readFDs() (*FDs, error) {
 	var nearest *FDs
-	seen := make(map[string]int, len(r.fds))
-	r.walkFDs(cgroup, &nearest, seen)
-	for pid, fd := range r.fds {
-		if _, lives := seen[pid]; !lives {
-			closeFile(fd)
+	var known [keptFDs]process
+	before := known[:copy(known[:], r.procs)]
+	r.procs = r.procs[:0]
+	var err error
+	for _, cgroup := range r.withProcesses() {
+		if found := r.walkFDs(cgroup, &nearest, before); found || cgroup.err != nil {
+			err = cgroup.err
+			break
 		}
 	}
-	if r.keep {
-		r.fds = seen
+	for _, p := range before {
+		closeFile(p.fd) // those that are still there have become -1
 	}
-	return nearest
+	if !r.keep {
+		r.closeProcs()
+	}
+	return nearest, err
 }
 
-func (r *reader) walkFDs(cgroup *folder, nearest **FDs, seen map[string]int) {
+// withProcesses are the folders whose lists tell the processes, the cheapest
+// first: with both kinds of hierarchies that of v2, whose list may be kept open.
+func (r *reader) withProcesses() (dirs []*folder) {
+	for _, controller := range []string{"", "pids", "memory"} {
+		if d := r.folders[controller]; d != nil && d.path != "" {
+			dirs = append(dirs, d)
+		}
+	}
+	return dirs
+}
+
+func (r *reader) walkFDs(cgroup *folder, nearest **FDs, before []process) (found bool) {
 	for pid := range lines(cgroup.list("cgroup.procs")) {
+		found = true
+		n, err := strconv.Atoi(string(pid))
+		if err != nil {
+			continue
+		}
 		// One outside our PID namespace is 0.
-		if f := r.fdsOf(string(pid), seen); f != nil && f.PID > 0 && f.nearer(*nearest) {
-			*nearest = f
+		if f, ok := r.fdsOf(n, before); ok && n > 0 && f.nearer(*nearest) {
+			*nearest = &f
 		}
 	}
 	if cgroup.leaf() {
-		return
+		return found
 	}
 	entries, _ := os.ReadDir(cgroup.path) // a cgroup that is gone has no processes
 	for _, e := range entries {
 		if e.IsDir() {
 			below := newReader(r.source, false).folder(filepath.Join(cgroup.path, e.Name()))
-			r.walkFDs(below, nearest, seen)
+			found = r.walkFDs(below, nearest, before) || found
 		}
 	}
+	return found
 }
 
 // nearer compares by the part of the limit that is used; without limits, by
 // the number.
-func (f *FDs) nearer(than *FDs) bool {
+func (f FDs) nearer(than *FDs) bool {
 	switch {
 	case than == nil:
 		return true
@@ -67,28 +93,23 @@ func (f *FDs) nearer(than *FDs) bool {
 	}
 }
 
-func (r *reader) fdsOf(pid string, seen map[string]int) *FDs {
-	n, err := strconv.Atoi(pid)
-	if err != nil {
-		return nil
+func (r *reader) fdsOf(pid int, before []process) (f FDs, ok bool) {
+	f.PID = pid
+	if f.Open, ok = r.openFDs(pid, before); !ok {
+		return f, false
 	}
-	open, ok := r.openFDs(pid, seen)
-	if !ok {
-		return nil
-	}
-	f := &FDs{PID: n, Open: open}
 	// Of another user's process the limits are told to CAP_SYS_RESOURCE alone,
 	// and in /proc to everybody, for ten times the price.
 	var limit unix.Rlimit
-	if n > 0 && r.source.Proc == "/proc" && unix.Prlimit(n, unix.RLIMIT_NOFILE, nil, &limit) == nil {
+	if pid > 0 && r.source.Proc == "/proc" && unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit) == nil {
 		if limit.Cur != math.MaxUint64 {
 			f.Limit = r.figure(limit.Cur)
 		}
-		return f
+		return f, true
 	}
-	limits, err := os.ReadFile(filepath.Join(r.source.Proc, pid, "limits"))
+	limits, err := os.ReadFile(filepath.Join(r.source.Proc, strconv.Itoa(pid), "limits"))
 	if err != nil {
-		return nil
+		return f, false
 	}
 	// Max open files            1024                 4096                 files
 	for line := range lines(limits) {
@@ -100,37 +121,52 @@ func (r *reader) fdsOf(pid string, seen map[string]int) *FDs {
 			}
 		}
 	}
-	return f
+	return f, true
 }
 
 // openFDs takes the size of /proc/PID/fd, which is the number of open
 // descriptors since kernel 6.2; before, it was always zero.
-func (r *reader) openFDs(pid string, seen map[string]int) (uint64, bool) {
+func (r *reader) openFDs(pid int, before []process) (uint64, bool) {
 	var st unix.Stat_t
-	fd, kept := r.fds[pid]
-	if kept && unix.Fstat(fd, &st) != nil { // that process is gone, and its number given to another
-		closeFile(fd)
-		kept = false
-	}
-	delete(r.fds, pid)
-	path := filepath.Join(r.source.Proc, pid, "fd")
-	if !kept {
-		var err error
-		if fd, err = openFolder(path); err != nil {
-			return 0, false
-		}
-		if err = unix.Fstat(fd, &st); err != nil {
-			closeFile(fd)
-			return 0, false
+	p := process{pid: pid, fd: -1}
+	known := false
+	for i := range before {
+		if before[i].pid == pid {
+			known, p.fd = true, before[i].fd
+			before[i] = process{pid: -1, fd: -1}
+			break
 		}
 	}
-	if r.keep && len(seen) < keptFDs {
-		seen[pid] = fd
+	if p.fd >= 0 && unix.Fstat(p.fd, &st) != nil { // that process is gone, and its number given to another
+		closeFile(p.fd)
+		p.fd = -1
+	}
+	path := ""
+	if p.fd < 0 {
+		path = filepath.Join(r.source.Proc, strconv.Itoa(pid), "fd")
+		err := error(nil)
+		if known && r.keep {
+			if p.fd, err = openFolder(path); err == nil {
+				err = unix.Fstat(p.fd, &st)
+			}
+		} else {
+			err = unix.Stat(path, &st)
+		}
+		if err != nil {
+			closeFile(p.fd)
+			return 0, false
+		}
+	}
+	if r.keep && len(r.procs) < keptFDs {
+		r.procs = append(r.procs, p)
 	} else {
-		closeFile(fd)
+		closeFile(p.fd)
 	}
-	if st.Size > 0 && strings.HasPrefix(path, "/proc/") {
+	if st.Size > 0 && strings.HasPrefix(r.source.Proc, "/proc") {
 		return uint64(st.Size), true
+	}
+	if path == "" {
+		path = filepath.Join(r.source.Proc, strconv.Itoa(pid), "fd")
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -139,6 +175,13 @@ func (r *reader) openFDs(pid string, seen map[string]int) (uint64, bool) {
 	defer f.Close()
 	names, err := f.Readdirnames(-1)
 	return uint64(len(names)), err == nil
+}
+
+func (r *reader) closeProcs() {
+	for _, p := range r.procs {
+		closeFile(p.fd)
+	}
+	r.procs = r.procs[:0]
 }
 
 func readlinkBase(path string) string {

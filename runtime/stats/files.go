@@ -49,7 +49,7 @@ func (d *folder) read(name string) []byte {
 }
 
 // list gives the content of a file of many records, of which the kernel gives
-// some at a time, in memory of its own.
+// some at a time. It is good until the next read.
 func (d *folder) list(name string) []byte {
 	if d.path == "" || d.err != nil {
 		return nil
@@ -72,6 +72,9 @@ func (d *folder) list(name string) []byte {
 		if n == 0 {
 			return all
 		}
+		if len(all) == 0 && n <= len(d.r.buf)/2 {
+			return d.r.buf[:n] // the kernel fills a page with as many records as it has
+		}
 		all = append(all, d.r.buf[:n]...)
 	}
 }
@@ -80,7 +83,7 @@ func (d *folder) list(name string) []byte {
 // than once a second stays the same for ever (cgroup_pidlist_start in
 // kernel/cgroup/cgroup-v1.c).
 func (d *folder) openList(name string) (fd int, opened bool, err error) {
-	if d.r.unified {
+	if d.r.unified || d == d.r.folders[""] {
 		return d.open(name)
 	}
 	fd, err = openFile(d.fd(), d.path, name)

@@ -45,8 +45,12 @@ type keys []struct {
 }
 
 func (d *folder) keyed(name string, want keys) (found bool) {
+	return d.take(name, d.read(name), want)
+}
+
+func (d *folder) take(name string, text []byte, want keys) (found bool) {
 	missing := len(want)
-	for line := range lines(d.read(name)) {
+	for line := range lines(text) {
 		key, text, _ := bytes.Cut(line, []byte(" "))
 		for _, k := range want {
 			if string(key) == k.name {
@@ -60,6 +64,17 @@ func (d *folder) keyed(name string, want keys) (found bool) {
 		}
 	}
 	return found
+}
+
+// firstNumber is that of a file that begins with a key, or none, and a number.
+func firstNumber(text []byte, key string) (n uint64, ok bool) {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	line, ok = bytes.CutPrefix(line, []byte(key))
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(line), 10, 64)
+	return n, err == nil
 }
 
 // lines are the non-empty lines of a file.

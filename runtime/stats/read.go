@@ -17,7 +17,7 @@ type Source struct {
 
 // Read takes one reading. A container that ends meanwhile gives the figures
 // that could still be read: no error, but absent parts.
-func Read(s Source) (*Stats, error) { return newReader(s, false).read() }
+func Read(s Source) (*Stats, error) { return newReader(s, false).take(whole) }
 
 // Sampler takes readings of one container again and again. It may keep the files
 // open, some twenty of them: opening one costs six times as much as reading it.
@@ -36,7 +36,29 @@ func NewSampler(s Source, keep bool) *Sampler { return &Sampler{r: newReader(s, 
 func (s *Sampler) Read() (*Stats, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.r.read()
+	return s.r.take(whole)
+}
+
+// Brief takes a reading of what moves by itself and is near a limit or not: half
+// of the files. Limits are those of the last whole reading; peaks, the
+// pressure of processors and memory and what else nothing is limited by is absent.
+//
+// What the memory is made of (memory.stat, which costs as much as ten other files)
+// is taken over too while less than near, a part of the limit, is used and hardly more or less
+// than when it was read. Near is 0 for a reading of it.
+func (s *Sampler) Brief(near float64) (*Stats, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.r.near = near
+	return s.r.take(brief)
+}
+
+// Resting takes a reading of a container that is Asleep, of what others may do to
+// it: its memory and its limits. The rest is as it was. Nothing stays open.
+func (s *Sampler) Resting() (*Stats, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.r.take(resting)
 }
 
 // Asleep tells, for the price of one file, that nothing in the container has run
@@ -64,11 +86,24 @@ type reader struct {
 	keep    bool
 	folders map[string]*folder // by controller
 	buf     []byte
-	figures []uint64       // of this reading, see figure
-	disks   []Device       // of the last one, for their names
-	fds     map[string]int // /proc/PID/fd by PID, kept open
-	used    *uint64        // of processor time, at the last reading
+	figures []uint64  // of this reading, see figure
+	disks   []Device  // of the last one, for their names
+	procs   []process // likewise, the first of them
+	last    *Stats    // reading that succeeded
+	cpu     *CPU      // what asleep has read, for the reading that follows
+	shut    bool      // but one file, nothing is open
+	near    float64   // see Brief
+	detail  uint64    // of memory used when memory.stat was read
 }
+
+// depth is how much a reading takes.
+type depth int
+
+const (
+	whole depth = iota
+	brief
+	resting
+)
 
 func newReader(s Source, keep bool) *reader {
 	if s.Proc == "" {
@@ -95,42 +130,73 @@ func (r *reader) of(controller string) *folder {
 	return r.folder("")
 }
 
-func (r *reader) read() (*Stats, error) {
+func (r *reader) take(how depth) (*Stats, error) {
 	r.figures = nil // those before belong to who has them
 	for _, d := range r.folders {
 		d.err = nil
 	}
-	read, procs := readV1, r.of("pids")
-	if r.unified {
-		read, procs = readV2, r.of("")
-	} else if procs.path == "" {
-		procs = r.of("memory")
+	if r.last == nil {
+		how = whole
 	}
-	st, err := read(r)
+	if how == resting {
+		keep := r.keep
+		r.keep = false
+		defer func() { r.keep = keep }()
+	} else {
+		r.shut = false
+	}
+	st, err := r.read(how)
+	r.cpu = nil
+	if err != nil {
+		r.last = nil // of an old reading nobody can say how far it is off
+		return nil, err
+	}
+	r.last = st
+	return st, nil
+}
+
+func (r *reader) read(how depth) (*Stats, error) {
+	read := readV1
+	if r.unified {
+		read = readV2
+	}
+	st, err := read(r, how)
 	if err != nil {
 		return nil, err
 	}
-	r.used = nil
-	if st.CPU != nil {
-		r.used = st.CPU.UsageNS
+	if how == resting {
+		st.FDs = r.last.FDs
+		return st, nil
 	}
 	if st.IO != nil {
 		r.nameDisks(st.IO.Devices)
 	}
-	st.FDs = r.readFDs(procs)
-	return st, procs.err
+	st.FDs, err = r.readFDs()
+	return st, err
 }
 
 func (r *reader) asleep() bool {
 	r.figures = nil
-	d, name, read := r.of("cpuacct"), "cpuacct.usage", cpuacctUsage
+	d, name, key := r.of("cpuacct"), "cpuacct.usage", ""
 	if r.unified {
-		d, name, read = r.of(""), "cpu.stat", cpuUsage
+		d, name, key = r.of(""), "cpu.stat", "usage_usec "
 	}
 	d.err = nil
-	used := read(d)
-	if used == nil || r.used == nil || *used != *r.used {
+	text := d.read(name)
+	used, ok := firstNumber(text, key)
+	if r.unified {
+		used *= 1000
+	}
+	if !ok || r.last == nil || r.last.CPU == nil || r.last.CPU.UsageNS == nil || used != *r.last.CPU.UsageNS {
+		if r.cpu = nil; ok && r.unified {
+			r.cpu = cpuStat(d, text)
+		} else if ok {
+			r.cpu = &CPU{UsageNS: r.figure(used)}
+		}
 		return false
+	}
+	if r.shut {
+		return true
 	}
 	for _, other := range r.folders {
 		if other == d {
@@ -139,7 +205,8 @@ func (r *reader) asleep() bool {
 			other.closeBut("")
 		}
 	}
-	r.closeFDs()
+	r.closeProcs()
+	r.shut = true
 	return true
 }
 
@@ -165,13 +232,6 @@ func (r *reader) close() {
 	for _, d := range r.folders {
 		d.closeBut("")
 	}
-	r.closeFDs()
+	r.closeProcs()
 	r.keep = false
-}
-
-func (r *reader) closeFDs() {
-	for _, fd := range r.fds {
-		closeFile(fd)
-	}
-	r.fds = nil
 }

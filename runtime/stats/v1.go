@@ -11,21 +11,17 @@ const noLimitV1 = 0x7fffffffffff0000
 
 // readV1 reads one folder of each hierarchy. v1 has no pressure files; the v2
 // hierarchy that may be mounted beside it has.
-func readV1(r *reader) (*Stats, error) {
+func readV1(r *reader, how depth) (*Stats, error) {
 	var st Stats
-	for _, part := range []struct {
-		controller string
-		read       func(d *folder)
-	}{
-		{"cpuacct", func(d *folder) { st.CPU = cpuacctV1(d) }},
-		{"cpu", func(d *folder) { st.CPU = cpuV1(d, st.CPU) }},
-		{"memory", func(d *folder) { st.Memory = memoryV1(d) }},
-		{"blkio", func(d *folder) { st.IO = ioV1(d) }},
-		{"pids", func(d *folder) { st.Pids = pids(d) }},
-		{"", func(d *folder) { pressureBeside(d, &st) }},
-	} {
-		d := r.of(part.controller)
-		part.read(d)
+	cpuacct, cpu, memory, blkio, procs, beside := r.of("cpuacct"), r.of("cpu"), r.of("memory"), r.of("blkio"), r.of("pids"), r.of("")
+	if how == resting {
+		st.CPU, st.IO = r.last.CPU, r.last.IO.alone()
+	} else {
+		st.CPU, st.IO = cpuV1(cpu, cpuacctV1(cpuacct, how)), ioV1(blkio)
+	}
+	st.Memory, st.Pids = memoryV1(memory, how), pids(procs, how)
+	pressureBeside(beside, how, &st)
+	for _, d := range []*folder{cpuacct, cpu, memory, blkio, procs, beside} {
 		if d.err != nil {
 			return nil, d.err
 		}
@@ -33,11 +29,11 @@ func readV1(r *reader) (*Stats, error) {
 	return &st, nil
 }
 
-func pressureBeside(d *folder, st *Stats) {
-	if st.CPU != nil {
+func pressureBeside(d *folder, how depth, st *Stats) {
+	if st.CPU != nil && how == whole {
 		st.CPU.Pressure = d.pressure("cpu.pressure")
 	}
-	if st.Memory != nil {
+	if st.Memory != nil && how == whole {
 		st.Memory.Pressure = d.pressure("memory.pressure")
 	}
 	if p := d.pressure("io.pressure"); p != nil {
@@ -48,18 +44,18 @@ func pressureBeside(d *folder, st *Stats) {
 	}
 }
 
-func cpuacctUsage(d *folder) *uint64 { return d.number("cpuacct.usage") }
-
-func cpuacctV1(d *folder) *CPU {
-	c := CPU{
-		UsageNS:  cpuacctUsage(d),
-		UserNS:   d.number("cpuacct.usage_user"),
-		SystemNS: d.number("cpuacct.usage_sys"),
+func cpuacctV1(d *folder, how depth) *CPU {
+	c := d.r.cpu
+	if c == nil {
+		c = &CPU{UsageNS: d.number("cpuacct.usage")}
 	}
 	if c.UsageNS == nil {
 		return nil
 	}
-	return &c
+	if how == whole {
+		c.UserNS, c.SystemNS = d.number("cpuacct.usage_user"), d.number("cpuacct.usage_sys")
+	}
+	return c
 }
 
 // cpuV1 adds what the cpu controller knows; throttled_time is in nanoseconds.
@@ -76,20 +72,32 @@ func cpuV1(d *folder, c *CPU) *CPU {
 	return &add
 }
 
-func memoryV1(d *folder) *Memory {
+func memoryV1(d *folder, how depth) *Memory {
 	m := Memory{Current: d.number("memory.usage_in_bytes")}
 	if m.Current == nil {
 		return nil
 	}
-	m.Peak = d.number("memory.max_usage_in_bytes")
-	m.Limit = limitV1(d.number("memory.limit_in_bytes"))
-	m.Soft = limitV1(d.number("memory.soft_limit_in_bytes"))
-	d.keyed("memory.stat", keys{{"total_cache", &m.Cache}, {"total_shmem", &m.Shmem}, {"total_rss", &m.RSS}, {"total_swap", &m.Swap}})
-	if both := limitV1(d.number("memory.memsw.limit_in_bytes")); both != nil && m.Limit != nil && *both >= *m.Limit {
-		swap := *both - *m.Limit
-		m.SwapLimit = &swap
+	var e MemoryEvents
+	if how != brief {
+		m.Limit = limitV1(d.number("memory.limit_in_bytes"))
+		m.Soft = limitV1(d.number("memory.soft_limit_in_bytes"))
+		if both := limitV1(d.number("memory.memsw.limit_in_bytes")); both != nil && m.Limit != nil && *both >= *m.Limit {
+			m.SwapLimit = d.r.figure(*both - *m.Limit)
+		}
+	} else {
+		m.limitsOf(d.r.last.Memory)
 	}
-	e := MemoryEvents{Max: d.number("memory.failcnt")}
+	// Swap is told of here alone, and may have a limit.
+	if last := d.r.last; how == brief && (m.SwapLimit == nil || *m.SwapLimit == 0) && d.r.hardlyMoved(&m) {
+		m.detailOf(last.Memory)
+		m.Swap = last.Memory.Swap
+	} else {
+		d.keyed("memory.stat", keys{{"total_cache", &m.Cache}, {"total_shmem", &m.Shmem}, {"total_rss", &m.RSS}, {"total_swap", &m.Swap}})
+		d.r.detail = *m.Current
+	}
+	if how == whole {
+		m.Peak, e.Max = d.number("memory.max_usage_in_bytes"), d.number("memory.failcnt")
+	}
 	d.keyed("memory.oom_control", keys{{"oom_kill", &e.OOMKill}}) // kernel 4.13
 	if e != (MemoryEvents{}) {
 		m.Events = &e

@@ -7,15 +7,37 @@ import (
 )
 
 // readV2 reads the one cgroup of a container on the unified hierarchy.
-func readV2(r *reader) (*Stats, error) {
-	d := r.of("")
-	st := &Stats{CPU: cpuV2(d), Memory: memoryV2(d), IO: ioV2(d), Pids: pids(d)}
+func readV2(r *reader, how depth) (*Stats, error) {
+	d, st := r.of(""), &Stats{}
+	if how == resting {
+		st.CPU, st.IO = r.last.CPU, r.last.IO.alone()
+	} else {
+		st.CPU, st.IO = cpuV2(d, how), ioV2(d)
+	}
+	st.Memory, st.Pids = memoryV2(d, how), pids(d, how)
+	if p := d.pressure("io.pressure"); p != nil {
+		if st.IO == nil {
+			st.IO = &IO{}
+		}
+		st.IO.Pressure = p
+	}
 	return st, d.err
 }
 
-func cpuV2(d *folder) *CPU {
+func cpuV2(d *folder, how depth) *CPU {
+	c := d.r.cpu
+	if c == nil {
+		c = cpuStat(d, d.read("cpu.stat"))
+	}
+	if c != nil && how == whole {
+		c.Pressure = d.pressure("cpu.pressure")
+	}
+	return c
+}
+
+func cpuStat(d *folder, text []byte) *CPU {
 	var c CPU
-	found := d.keyed("cpu.stat", keys{
+	found := d.take("cpu.stat", text, keys{
 		{"usage_usec", &c.UsageNS}, {"user_usec", &c.UserNS}, {"system_usec", &c.SystemNS},
 		{"nr_periods", &c.Periods}, {"nr_throttled", &c.ThrottledCount}, {"throttled_usec", &c.ThrottledNS},
 	})
@@ -25,28 +47,31 @@ func cpuV2(d *folder) *CPU {
 	for _, us := range []*uint64{c.UsageNS, c.UserNS, c.SystemNS, c.ThrottledNS} {
 		times(us, 1000)
 	}
-	c.Pressure = d.pressure("cpu.pressure")
 	return &c
 }
 
-// cpuUsage is the first line of cpu.stat.
-func cpuUsage(d *folder) (used *uint64) {
-	d.keyed("cpu.stat", keys{{"usage_usec", &used}})
-	times(used, 1000)
-	return used
-}
-
-func memoryV2(d *folder) *Memory {
+func memoryV2(d *folder, how depth) *Memory {
 	m := Memory{Current: d.number("memory.current")}
 	if m.Current == nil {
 		return nil // the controller is not on
 	}
-	m.Peak = d.number("memory.peak")
-	m.Limit = d.number("memory.max")
-	m.Soft = d.number("memory.high")
+	if how != brief {
+		m.Limit = d.number("memory.max")
+		m.Soft = d.number("memory.high")
+		m.SwapLimit = d.number("memory.swap.max")
+	} else {
+		m.limitsOf(d.r.last.Memory)
+	}
+	if how == whole {
+		m.Peak, m.Pressure = d.number("memory.peak"), d.pressure("memory.pressure")
+	}
 	m.Swap = d.number("memory.swap.current")
-	m.SwapLimit = d.number("memory.swap.max")
-	d.keyed("memory.stat", keys{{"anon", &m.RSS}, {"file", &m.Cache}, {"shmem", &m.Shmem}})
+	if how == brief && d.r.hardlyMoved(&m) {
+		m.detailOf(d.r.last.Memory)
+	} else {
+		d.keyed("memory.stat", keys{{"anon", &m.RSS}, {"file", &m.Cache}, {"shmem", &m.Shmem}})
+		d.r.detail = *m.Current
+	}
 	var e MemoryEvents
 	if d.keyed("memory.events", keys{
 		{"low", &e.Low}, {"high", &e.High}, {"max", &e.Max},
@@ -54,8 +79,32 @@ func memoryV2(d *folder) *Memory {
 	}) {
 		m.Events = &e
 	}
-	m.Pressure = d.pressure("memory.pressure")
 	return &m
+}
+
+// hardlyMoved: memory is so far from its limit, and so near to what it was when
+// memory.stat was read, that this need not be read again.
+func (r *reader) hardlyMoved(m *Memory) bool {
+	if r.last.Memory == nil {
+		return false
+	}
+	room, used := uint64(1<<20), *m.Current
+	if m.Limit != nil {
+		if float64(used) >= r.near*float64(*m.Limit) {
+			return false
+		}
+		room = *m.Limit / 64
+	}
+	return r.near > 0 && max(used, r.detail)-min(used, r.detail) <= room
+}
+
+func (m *Memory) detailOf(last *Memory) { m.Cache, m.Shmem, m.RSS = last.Cache, last.Shmem, last.RSS }
+
+// limitsOf takes over what an earlier reading found.
+func (m *Memory) limitsOf(last *Memory) {
+	if last != nil {
+		m.Limit, m.Soft, m.SwapLimit = last.Limit, last.Soft, last.SwapLimit
+	}
 }
 
 // ioV2 reads io.stat: "254:0 rbytes=1 wbytes=2 rios=3 wios=4 dbytes=0 dios=0".
@@ -82,11 +131,18 @@ func ioV2(d *folder) *IO {
 			o.Devices = append(o.Devices, dev)
 		}
 	}
-	o.Pressure = d.pressure("io.pressure")
-	if o.Devices == nil && o.Pressure == nil {
+	if o.Devices == nil {
 		return nil
 	}
 	return &o
+}
+
+// alone is what was counted, without the pressure.
+func (o *IO) alone() *IO {
+	if o == nil || o.Devices == nil {
+		return nil
+	}
+	return &IO{Devices: o.Devices}
 }
 
 // counter is where a figure of io.stat belongs, nil for one that is not kept.
@@ -116,10 +172,15 @@ func (dev *Device) number(text []byte) bool {
 func (dev Device) String() string { return fmt.Sprintf("%d:%d", dev.Major, dev.Minor) }
 
 // pids reads the pids controller, the same on v1 and v2.
-func pids(d *folder) *Pids {
-	p := Pids{Current: d.number("pids.current"), Limit: d.number("pids.max")}
+func pids(d *folder, how depth) *Pids {
+	p := Pids{Current: d.number("pids.current")}
 	if p.Current == nil {
 		return nil
+	}
+	if how != brief {
+		p.Limit = d.number("pids.max")
+	} else if last := d.r.last.Pids; last != nil {
+		p.Limit = last.Limit
 	}
 	return &p
 }

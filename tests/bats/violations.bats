@@ -131,6 +131,25 @@ no_alert() { [[ $(service "$1" "[.alerts[]?.kind] | index(\"$2\")") == null ]]; 
 	[[ $(alerts_of fds fds_exhaustion) == 1 ]]
 }
 
+@test "a limit changed by update is compared at once, though the next sample is far" {
+	write_config <<-'Y'
+		resource_isolation:
+		  defaults: {network: {mode: none}}
+		  monitor: {interval: 10m}
+		services:
+		  @a:
+		    executable: /bin/sh
+		    args: [-c, "sleep 1000 & sleep 1000"]
+		    resources: {pids: {limit: 100}}
+		    stop: {timeout: 0s}
+	Y
+	up
+	bhs update --pids-limit 3 "${pre}a"
+	wait_for 30 alert a pids_near_limit firing
+	bhs update --pids-limit 100 "${pre}a"
+	wait_for 30 alert a pids_near_limit resolved
+}
+
 @test "one that forks until pids.max leaves the others alone" {
 	write_config <<-'Y'
 		resource_isolation:
