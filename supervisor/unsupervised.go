@@ -58,6 +58,9 @@ func (p Paths) StopUnsupervised(rt *runtime.Runtime, names []string) error {
 		return fmt.Errorf("cannot stop services: %w", err)
 	}
 	defer lock.Close()
+	if err := p.sweep(); err != nil {
+		return fmt.Errorf("cannot stop services: %w", err)
+	}
 	old := p.load()
 	for _, name := range names {
 		if _, ok := old.Services[name]; !ok {
