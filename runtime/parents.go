@@ -60,14 +60,16 @@ func (r *Runtime) removeCgroupParents(rec *record, lock *rootLock) {
 }
 
 // removeEmpty removes a cgroup unless it is in use. It tries again where the
-// kernel had no memory for it: the record goes next, and nobody would know of
-// the cgroup any more.
+// kernel had no memory for it or is not yet through with what was in it: the
+// record goes next, and nobody would know of the cgroup any more.
 func removeEmpty(dir string) {
 	for range 5 {
-		if err := unix.Rmdir(dir); err != unix.ENOMEM && err != unix.EINTR {
+		switch err := unix.Rmdir(dir); {
+		case err == unix.EBUSY && childless(dir), err == unix.ENOMEM, err == unix.EINTR:
+			time.Sleep(time.Millisecond)
+		default:
 			return
 		}
-		time.Sleep(time.Millisecond)
 	}
 }
 
