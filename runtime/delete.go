@@ -31,7 +31,7 @@ func (r *Runtime) delete(id string, force bool) error {
 		return err
 	}
 	defer rec.unlock()
-	c, err := libcontainer.Load(r.Root, id)
+	c, err := r.loadSettled(id)
 	if err != nil {
 		if !errors.Is(err, libcontainer.ErrNotExist) && !force {
 			return err

@@ -67,5 +67,5 @@ func (r *Runtime) load(id string) (*libcontainer.Container, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
-	return libcontainer.Load(r.Root, id)
+	return r.loadSettled(id)
 }
