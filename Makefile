@@ -21,7 +21,7 @@ TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools
 	python3 strace prometheus tmux systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench bench-shim install clean
+.PHONY: help build run test test-unit test-bats test-guest test-tools faults limits lint guest bench bench-shim install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -54,6 +54,11 @@ test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE f
 # alone, see tests/bats/effects.
 test-guest: build test-tools ## in a virtual machine with cgroup v2; GUEST_BATS=FILE for a part
 	tests/guest/run -t 1800 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(GUEST_BATS)
+
+# An hour and more on two processors that have nothing else to do; STRIDE=20
+# takes some minutes.
+faults: build test-tools ## kill commands, or fail their calls, at each system call that matters; STRIDE=k for every k-th, FAULTS='-command create'
+	build/tests/faults -blackhole $(BLACKHOLE) -stride $(or $(STRIDE),1) $(FAULTS)
 
 limits: ## measure every limit on this host and in the guest; prints the table of docs/limits.md
 	@$(MAKE) --no-print-directory build test-tools >&2
