@@ -55,8 +55,8 @@ test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE f
 test-guest: build test-tools ## in a virtual machine with cgroup v2; GUEST_BATS=FILE for a part
 	tests/guest/run -t 1800 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(GUEST_BATS)
 
-# An hour and more on two processors that have nothing else to do; STRIDE=20
-# takes some minutes.
+# Some 20000 cases of a few tenths of a second each, more on a host that is busy:
+# hours. STRIDE=50 takes minutes.
 faults: build test-tools ## kill commands, or fail their calls, at each system call that matters; STRIDE=k for every k-th, FAULTS='-command create'
 	build/tests/faults -blackhole $(BLACKHOLE) -stride $(or $(STRIDE),1) $(FAULTS)
 

@@ -12,7 +12,7 @@ setup() {
 faults() { "$faults" -blackhole "$BLACKHOLE" "$@" 3>&- 4>&-; }
 
 @test "killed or refused at a random call of some commands: nothing is left, the neighbour is as it was" {
-	faults -pairs "${PAIRS:-8}" -stride "${STRIDE:-41}"
+	faults -pairs "${PAIRS:-6}" -stride "${STRIDE:-97}"
 }
 
 @test "a hook that is killed before its book is in place leaves no file beside it" {
