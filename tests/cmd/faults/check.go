@@ -234,10 +234,11 @@ func oneClearLine(code int, said string, talks bool) error {
 	case code > 125 && code != 255: // which is exec's own, as runc has it
 		return fmt.Errorf("exit code %d: %s", code, said)
 	}
+	all := said
 	said = errorLines(said, talks)
 	switch {
 	case said == "" || strings.Contains(said, "\n"):
-		return fmt.Errorf("exit code %d, and not one line: %q", code, said)
+		return fmt.Errorf("exit code %d, and not one line: %q", code, all)
 	}
 	return nil
 }
@@ -245,7 +246,7 @@ func oneClearLine(code int, said string, talks bool) error {
 func errorLines(said string, talks bool) string {
 	var rest []string
 	for line := range strings.SplitSeq(said, "\n") {
-		if !strings.HasPrefix(line, "warning: ") && (!talks || strings.HasPrefix(line, "cannot ")) {
+		if !strings.HasPrefix(line, "warning: ") && (!talks || strings.Contains(line, "cannot ")) {
 			rest = append(rest, line)
 		}
 	}
