@@ -21,7 +21,7 @@ TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools
 	python3 strace prometheus tmux systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats test-guest test-tools limits fuzz lint guest bench bench-guest bench-shim install clean
+.PHONY: help build run test test-unit test-bats test-guest test-tools faults limits fuzz lint guest bench bench-guest bench-shim install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -55,6 +55,11 @@ test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE f
 # alone, see tests/bats/effects.
 test-guest: build test-tools ## in a virtual machine with cgroup v2; GUEST_BATS=FILE for a part
 	tests/guest/run -t 1800 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(GUEST_BATS)
+
+# Some 20000 cases of a few tenths of a second each, more on a host that is busy:
+# hours. STRIDE=50 takes minutes.
+faults: build test-tools ## kill commands, or fail their calls, at each system call that matters; STRIDE=k for every k-th, FAULTS='-command create'
+	build/tests/faults -blackhole $(BLACKHOLE) -stride $(or $(STRIDE),1) $(FAULTS)
 
 limits: ## measure every limit on this host and in the guest; prints the table of docs/limits.md
 	@$(MAKE) --no-print-directory build test-tools >&2

@@ -1,6 +1,12 @@
 package main
 
-import "github.com/urfave/cli/v2"
+import (
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"blackhole/hooks"
+)
 
 func deleteCommand() *cli.Command {
 	return &cli.Command{
@@ -15,7 +21,17 @@ func deleteCommand() *cli.Command {
 			if err := wantArgs(c, 1, 1); err != nil {
 				return err
 			}
-			return newRuntime(c).Delete(c.Args().First(), c.Bool("force"))
+			id := c.Args().First()
+			err := newRuntime(c).Delete(id, c.Bool("force"))
+			if err != nil || !c.Bool("force") {
+				return err
+			}
+			// A poststop hook that failed was a warning, to this command or to
+			// one before it, and what it was to remove is still there.
+			if err := new(hooks.Network).RemoveAbandoned(id); err != nil {
+				return fmt.Errorf("cannot delete container %q: %w", id, err)
+			}
+			return nil
 		},
 	}
 }

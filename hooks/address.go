@@ -60,7 +60,8 @@ func (b *book) takeAddress(id string, subnet netip.Prefix, gateway netip.Addr) (
 func prefix6(bridge string) netip.Prefix {
 	machine, err := os.ReadFile("/etc/machine-id")
 	if err != nil || len(machine) == 0 {
-		machine = []byte(bootID())
+		boot, _ := bootID()
+		machine = []byte(boot)
 	}
 	// machine-id(5) asks not to show the id itself on a network.
 	sum := sha256.Sum256([]byte("blackhole bridge " + bridge + " of " + strings.TrimSpace(string(machine))))

@@ -73,7 +73,11 @@ const bookVersion = 1
 // not locked and not saved.
 func (n *Network) open(create bool) (*book, error) {
 	folder := n.folder()
-	b := &book{Version: bookVersion, Boot: bootID(), Containers: map[string]*entry{}, path: filepath.Join(folder, bookName)}
+	boot, err := bootID()
+	if err != nil {
+		return nil, err // without it, the book would look like another boot's
+	}
+	b := &book{Version: bookVersion, Boot: boot, Containers: map[string]*entry{}, path: filepath.Join(folder, bookName)}
 	dir, err := lockFolder(folder, create)
 	if errors.Is(err, fs.ErrNotExist) && !create {
 		return b, nil
@@ -82,7 +86,11 @@ func (n *Network) open(create bool) (*book, error) {
 		return nil, fmt.Errorf("cannot lock %s: %w", folder, err)
 	}
 	b.folder = dir
-	if err := b.read(n.names()); err != nil {
+	err = atomicfile.Sweep(b.path) // of a hook that was killed; we have the lock
+	if err == nil {
+		err = b.read(n.names())
+	}
+	if err != nil {
 		b.close()
 		return nil, err
 	}
@@ -232,38 +240,57 @@ func lockFolder(folder string, create bool) (*os.File, error) {
 	}
 }
 
-// bootID is different after each boot (random(4)).
-func bootID() string {
-	data, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+// bootFile is different after each boot (random(4)); tests have another.
+var bootFile = "/proc/sys/kernel/random/boot_id"
+
+func bootID() (string, error) {
+	data, err := os.ReadFile(bootFile)
 	if err != nil {
-		return ""
+		return "", fmt.Errorf("cannot tell which boot this is: %w", err)
 	}
-	return strings.TrimSpace(string(data))
+	return strings.TrimSpace(string(data)), nil
 }
 
 // startTime is when a process was started, in clock ticks after boot: with the
 // number it names one process, where the number alone is used again. It is 0
 // when there is no such process, or when it is a zombie.
 func startTime(pid int) uint64 {
-	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0
-	}
-	// The second field, in parentheses, is the program's name and may hold
-	// anything, so the count begins after its end: field 3.
-	_, rest, _ := strings.Cut(string(data[strings.LastIndexByte(string(data), ')')+1:]), " ")
-	fields := strings.Fields(rest)
-	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
-		return 0
-	}
-	start, err := strconv.ParseUint(fields[19], 10, 64)
+	start, err := readStartTime(pid)
 	if err != nil {
 		return 0
 	}
 	return start
 }
 
-// alive tells whether the container's first process still runs.
+// readStartTime fails where nobody can tell whether there is such a process.
+func readStartTime(pid int) (uint64, error) {
+	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if isGone(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	// The second field, in parentheses, is the program's name and may hold
+	// anything, so the count begins after its end: field 3.
+	_, rest, _ := strings.Cut(string(data[strings.LastIndexByte(string(data), ')')+1:]), " ")
+	fields := strings.Fields(rest)
+	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+		return 0, nil
+	}
+	return strconv.ParseUint(fields[19], 10, 64)
+}
+
+// isGone: a file of a process that has ended, before or after it was opened.
+func isGone(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
+}
+
+// alive tells whether the container's first process still runs, or may.
 func (e *entry) alive() bool {
-	return e.PID > 0 && e.Start != 0 && startTime(e.PID) == e.Start
+	if e.PID <= 0 || e.Start == 0 {
+		return false
+	}
+	start, err := readStartTime(e.PID)
+	return err != nil || start == e.Start
 }

@@ -207,7 +207,11 @@ func TestReboot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	stale := strings.Replace(string(book), bootID(), "00000000-0000-0000-0000-000000000000", 1)
+	boot, err := bootID()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := strings.Replace(string(book), boot, "00000000-0000-0000-0000-000000000000", 1)
 	if err := os.WriteFile(filepath.Join(h.Folder, bookName), []byte(stale), 0o600); err != nil {
 		t.Fatal(err)
 	}

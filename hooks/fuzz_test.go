@@ -69,7 +69,10 @@ func FuzzBook(f *testing.F) {
 	f.Add([]byte(`{"boot":"x","containers":{"a":{"id":"a","name":"../outside","named":true},"b":null}}`))
 	f.Add([]byte(`{"version":1,"boot":"x","containers":{"a":{"id":"a","name":"mine","named":true}}}`))
 	f.Add([]byte(`{"version":9,"containers":[]}`))
-	boot := bootID()
+	boot, err := bootID()
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		data = bytes.ReplaceAll(data, []byte("BOOT"), []byte(boot))
 		dir := t.TempDir()

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // Leftover is the network of a container that does not run any more, or a part
@@ -38,7 +39,10 @@ func (n *Network) Leftovers(known func(id string) bool) ([]Leftover, error) {
 	defer b.close()
 	var found []Leftover
 	keep := map[string]bool{} // links, by what their names have of the id
-	busy, numbers := busyNamespaces(k.host)
+	busy, numbers, err := busyNamespaces(k.host)
+	if err != nil {
+		return nil, err
+	}
 	links, err := dump(k.host.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the host's interfaces: %w", err)
@@ -200,16 +204,22 @@ func (n *Network) dropBridge(name string) error {
 // busyNamespaces are the network namespaces that some process is in, by their
 // identity and by the number that this one has for them: a process that joined
 // a container's may go on after it.
-func busyNamespaces(h *netlink.Handle) (map[namespaceID]bool, map[int]bool) {
+func busyNamespaces(h *netlink.Handle) (map[namespaceID]bool, map[int]bool, error) {
 	busy, numbers := map[namespaceID]bool{}, map[int]bool{}
-	processes, _ := os.ReadDir("/proc")
+	processes, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, p := range processes {
 		if _, err := strconv.Atoi(p.Name()); err != nil {
 			continue
 		}
 		f, err := openNamespace(filepath.Join("/proc", p.Name(), "ns/net"))
+		if isGone(err) || errors.Is(err, unix.EACCES) || errors.Is(err, unix.EPERM) {
+			continue // it ended, or is a zombie, or not ours to ask
+		}
 		if err != nil {
-			continue // it ended, or is a zombie
+			return nil, nil, fmt.Errorf("cannot tell which networks are in use: %w", err)
 		}
 		if id, err := identify(f); err == nil && !busy[id] {
 			busy[id] = true
@@ -219,5 +229,5 @@ func busyNamespaces(h *netlink.Handle) (map[namespaceID]bool, map[int]bool) {
 		}
 		f.Close()
 	}
-	return busy, numbers
+	return busy, numbers, nil
 }

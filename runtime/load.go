@@ -38,6 +38,9 @@ func (r *Runtime) load(id string) (*libcontainer.Container, error) {
 	if err := checkCgroups(state.Config.Cgroups, state.CgroupPaths); err != nil {
 		return nil, fmt.Errorf("cannot use %s: %w", filepath.Join(r.Root, id, stateFile), err)
 	}
+	if err := settle(state.CgroupPaths); err != nil {
+		return nil, err
+	}
 	return c, nil
 }
 

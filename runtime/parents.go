@@ -3,6 +3,7 @@ package runtime
 import (
 	"path/filepath"
 	"slices"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -53,9 +54,23 @@ func (r *Runtime) removeCgroupParents(rec *record, lock *rootLock) {
 	}
 	r.alone(lock, func() {
 		for _, dir := range parents {
-			_ = unix.Rmdir(dir)
+			removeEmpty(dir)
 		}
 	})
+}
+
+// removeEmpty removes a cgroup unless it is in use. It tries again where the
+// kernel had no memory for it or is not yet through with what was in it: the
+// record goes next, and nobody would know of the cgroup any more.
+func removeEmpty(dir string) {
+	for range 5 {
+		switch err := unix.Rmdir(dir); {
+		case err == unix.EBUSY && childless(dir), err == unix.ENOMEM, err == unix.EINTR:
+			time.Sleep(time.Millisecond)
+		default:
+			return
+		}
+	}
 }
 
 // childless: a cgroup's folder has a link from each folder in it.

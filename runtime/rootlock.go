@@ -3,6 +3,7 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -67,17 +68,18 @@ const alonePatience = 200 * time.Millisecond
 // alonePatience. A lock that is already held by the caller is turned into one of
 // its own; nil takes one.
 func (r *Runtime) alone(l *rootLock, f func()) {
-	if l == nil {
-		dir, err := os.Open(r.Root)
-		if err != nil {
-			return
-		}
-		defer dir.Close()
-		l = &rootLock{f: dir}
-	}
 	for deadline := time.Now().Add(alonePatience); ; time.Sleep(time.Millisecond) {
-		err := unix.Flock(int(l.f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
+		// Opening may fail for a moment too, where the host is short of memory
+		// or descriptors.
+		if l == nil {
+			if dir, err := os.Open(r.Root); err == nil {
+				defer dir.Close() //nolint:revive // once, for l is set then
+				l = &rootLock{f: dir}
+			} else if errors.Is(err, fs.ErrNotExist) {
+				return
+			}
+		}
+		if l != nil && unix.Flock(int(l.f.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
 			f()
 			return
 		}

@@ -38,6 +38,9 @@ func (s *Supervisor) open(undo *cleanup.Stack) error {
 		}
 		return lock.Close()
 	})
+	if err := p.sweep(); err != nil {
+		return err
+	}
 	if err := s.serveMetrics(undo); err != nil {
 		return err
 	}

@@ -1,6 +1,11 @@
 package supervisor
 
-import "path/filepath"
+import (
+	"errors"
+	"path/filepath"
+
+	"blackhole/internal/atomicfile"
+)
 
 // Paths is where a supervisor keeps its things. There is one supervisor for a
 // state folder.
@@ -42,3 +47,9 @@ func (p Paths) events() string            { return filepath.Join(p.Logs, eventsN
 
 // eventsName is the event log's; no service's log ends so.
 const eventsName = "events.jsonl"
+
+// sweep removes what a supervisor that was killed while it wrote left beside its
+// files. It is for whoever has the lock.
+func (p Paths) sweep() error {
+	return errors.Join(atomicfile.Sweep(p.saved()), atomicfile.Sweep(p.applied()))
+}

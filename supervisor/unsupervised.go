@@ -61,6 +61,9 @@ func (p Paths) StopUnsupervised(rt *runtime.Runtime, names []string) error {
 		return fmt.Errorf("cannot stop services: %w", err)
 	}
 	defer lock.Close()
+	if err := p.sweep(); err != nil {
+		return fmt.Errorf("cannot stop services: %w", err)
+	}
 	old, err := p.load()
 	if err != nil {
 		return fmt.Errorf("cannot stop services: %w", err)

@@ -7,13 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Write replaces the file at path by data: a reader sees the old content or
 // the new one, never a part, and after a crash too. A failure leaves the old
 // file and nothing beside it.
 func Write(path string, data []byte, mode fs.FileMode) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp*")
+	f, err := os.CreateTemp(filepath.Dir(path), temporary(path)+"*")
 	if err != nil {
 		return fmt.Errorf("cannot write %s: %w", path, err)
 	}
@@ -36,6 +37,32 @@ func Write(path string, data []byte, mode fs.FileMode) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), path)
+}
+
+// temporary is what the names of files begin with that are to replace path.
+func temporary(path string) string { return "." + filepath.Base(path) + ".tmp" }
+
+// Sweep removes what writers of path left that were killed. It is for a caller
+// who knows that nobody writes it now.
+func Sweep(path string) error {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return ignoreNotExist(err)
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, temporary(path)) {
+			continue
+		}
+		if err := ignoreNotExist(os.Remove(filepath.Join(filepath.Dir(path), name))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func ignoreNotExist(err error) error {
