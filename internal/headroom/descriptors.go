@@ -6,11 +6,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Descriptors fails where a process has no four descriptors left: the first
-// file that is opened, and what the Go runtime makes along with it to wait for
-// files (epoll(7), eventfd(2)), with one to spare.
+// Descriptors fails where a process has no twelve descriptors left. With fewer
+// than three the Go runtime aborts, for what it waits for files with (epoll(7),
+// eventfd(2)); with up to eight libcontainer cannot read /proc, and takes a
+// container that runs for one that has stopped.
 func Descriptors() error {
-	for range 2 {
+	for range 6 {
 		var pipe [2]int
 		if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
 			return fmt.Errorf("cannot open files: %w (ulimit -n)", err)
