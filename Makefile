@@ -21,7 +21,7 @@ TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools
 	python3 strace prometheus tmux systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats test-guest test-tools faults limits fuzz lint guest bench bench-guest bench-shim install clean
+.PHONY: help build run test test-unit test-bats test-guest test-tools faults limits fuzz stress lint guest bench bench-guest bench-shim install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -60,6 +60,14 @@ test-guest: build test-tools ## in a virtual machine with cgroup v2; GUEST_BATS=
 # hours. STRIDE=50 takes minutes.
 faults: build test-tools ## kill commands, or fail their calls, at each system call that matters; STRIDE=k for every k-th, FAULTS='-command create'
 	build/tests/faults -blackhole $(BLACKHOLE) -stride $(or $(STRIDE),1) $(FAULTS)
+
+stress: export STARTS ?= 5000
+stress: export CONTAINERS ?= 500
+stress: export ROUNDS ?= 10
+stress: export STEP ?= 1
+stress: build test-tools ## tests/bats/pressure.bats at full length: STARTS, CONTAINERS, ROUNDS of all pairs; RACE=1 for a race-detector build too
+	$(if $(RACE),CGO_ENABLED=1 $(GO) build -race -trimpath -tags "$(TAGS)" -o $(BLACKHOLE)-race .)
+	BLACKHOLE=$(BLACKHOLE) RACE=$(if $(RACE),$(BLACKHOLE)-race) bats --print-output-on-failure tests/bats/pressure.bats
 
 limits: ## measure every limit on this host and in the guest; prints the table of docs/limits.md
 	@$(MAKE) --no-print-directory build test-tools >&2

@@ -24,7 +24,7 @@ func setUpLog(c *cli.Context) error {
 		if err != nil {
 			return fmt.Errorf("cannot log: %w", err)
 		}
-		logrus.SetOutput(f)
+		logrus.SetOutput(&logFile{file: f})
 	}
 	if c.Bool("debug") {
 		logrus.SetLevel(logrus.DebugLevel)
@@ -36,6 +36,21 @@ func setUpLog(c *cli.Context) error {
 		logrus.SetFormatter(&logrus.TextFormatter{})
 	}
 	return nil
+}
+
+// logFile drops what cannot be written, and says so once: a full disk under the
+// log is not to hide what the command itself has to say.
+type logFile struct {
+	file *os.File
+	told bool
+}
+
+func (l *logFile) Write(entry []byte) (int, error) {
+	if _, err := l.file.Write(entry); err != nil && !l.told {
+		l.told = true
+		fmt.Fprintln(os.Stderr, "cannot log:", err)
+	}
+	return len(entry), nil
 }
 
 // plain writes a log entry as a person reads it: its message, behind its level

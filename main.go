@@ -7,6 +7,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
+
+	"blackhole/internal/headroom"
 )
 
 // Set by the linker, see the Makefile.
@@ -17,8 +19,15 @@ var (
 
 func main() {
 	logrus.SetFormatter(&plain{}) // until the flags are read
+	os.Exit(exitCode(run()))
+}
+
+func run() error {
+	if err := headroom.Descriptors(); err != nil {
+		return err
+	}
 	app := newApp()
-	os.Exit(exitCode(app.Run(flagsFirst(app, os.Args))))
+	return app.Run(flagsFirst(app, os.Args))
 }
 
 const (

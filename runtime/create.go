@@ -16,7 +16,12 @@ import (
 	"blackhole/bundle"
 	"blackhole/internal/atomicfile"
 	"blackhole/internal/cleanup"
+	"blackhole/internal/headroom"
 )
+
+// threadsNeeded is how many threads a start takes, at most, of the process that
+// makes it: one that it cannot have must end it before there is something to undo.
+const threadsNeeded = 6
 
 // CreateOptions says which container to create. ID and Bundle must be set.
 type CreateOptions struct {
@@ -132,6 +137,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		r.warn(fmt.Errorf("config.json: linux.resources: %s", noSuchLimit(keys)))
 	}
 	io.ready() // before anything is made
+	headroom.Threads(threadsNeeded)
 	lock, err = r.lockRoot()
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"blackhole/bundle"
 	"blackhole/internal/atomicfile"
 	"blackhole/internal/cleanup"
+	"blackhole/internal/headroom"
 )
 
 // ExecOptions says which process to start in a container that is there. ID and
@@ -132,6 +133,7 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 		return nil, err
 	}
 	fg.ready()
+	headroom.Threads(threadsNeeded)
 	if err := c.Run(process); err != nil {
 		reapStrays()
 		return nil, err

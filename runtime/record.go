@@ -57,9 +57,13 @@ type recordData struct {
 	Poststop    []*configs.Command `json:"poststop,omitempty"`
 }
 
-// destroyingMark is appended to the file by one write, which makes it whole or
-// not there.
+// destroyingMark is put at the file's end by one write, which makes it whole or
+// not there. The place for it is written with the record: what is to be deleted
+// may be on a full disk.
 const destroyingMark = "\ndestroying\n"
+
+// page is what a file system allots, or less.
+const page = 4096
 
 // lockPatience is how long a deletion waits for a creation or another deletion
 // of the same container; hooks may take their time.
@@ -112,9 +116,13 @@ func (r *Runtime) newRecord(id string, d recordData) (*record, error) {
 	if err != nil {
 		return nil, err
 	}
+	if room := page - len(data)%page; room < len(destroyingMark) { // it is not to lie in two of them
+		data = append(data, bytes.Repeat([]byte{' '}, room)...)
+	}
+	data = append(data, noMark()...)
 	path := r.recordPath(id)
 	for {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR|os.O_APPEND, 0o600)
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 		if errors.Is(err, fs.ErrExist) {
 			return nil, libcontainer.ErrExist
 		}
@@ -145,7 +153,7 @@ func (r *Runtime) newRecord(id string, d recordData) (*record, error) {
 func (r *Runtime) openRecord(id string) (*record, error) {
 	path := r.recordPath(id)
 	for deadline := time.Now().Add(lockPatience); ; {
-		f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil
 		}
@@ -214,10 +222,26 @@ func (rec *record) markDestroying() error {
 	if rec.destroying {
 		return nil
 	}
-	_, err := rec.file.WriteString(destroyingMark)
+	info, err := rec.file.Stat()
+	if err != nil {
+		return err
+	}
+	at, end := info.Size(), make([]byte, len(destroyingMark))
+	if place := at - int64(len(end)); place >= 0 {
+		if _, err := rec.file.ReadAt(end, place); err != nil {
+			return err
+		}
+		if bytes.Equal(end, noMark()) { // no place where an older build wrote the record
+			at = place
+		}
+	}
+	_, err = rec.file.WriteAt([]byte(destroyingMark), at)
 	rec.destroying = err == nil
 	return err
 }
+
+// noMark keeps the place of destroyingMark; to JSON it is nothing.
+func noMark() []byte { return bytes.Repeat([]byte{' '}, len(destroyingMark)) }
 
 // unlock leaves the record to whoever deletes the container.
 func (rec *record) unlock() {

@@ -1,0 +1,23 @@
+package headroom
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// Descriptors fails where a process has no twelve descriptors left. With fewer
+// than three the Go runtime aborts, for what it waits for files with (epoll(7),
+// eventfd(2)); with up to eight libcontainer cannot read /proc, and takes a
+// container that runs for one that has stopped.
+func Descriptors() error {
+	for range 6 {
+		var pipe [2]int
+		if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
+			return fmt.Errorf("cannot open files: %w (ulimit -n)", err)
+		}
+		defer unix.Close(pipe[0])
+		defer unix.Close(pipe[1])
+	}
+	return nil
+}
