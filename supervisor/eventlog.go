@@ -38,7 +38,7 @@ func openEventLog(path string, gid int) (*eventLog, error) {
 }
 
 func (l *eventLog) open() error {
-	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	f, err := openOwn(l.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND)
 	if err != nil {
 		return err
 	}
