@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"blackhole/internal/printable"
 )
 
 // Event is one line of the event log: a change of a service's state, an alert,
@@ -85,7 +87,7 @@ func (s *Supervisor) tell(e Event) {
 	if name == "" {
 		name = "supervisor"
 	}
-	fmt.Fprintf(s.o.Out, "%s: %s\n", name, e.Message)
+	fmt.Fprintf(s.o.Out, "%s: %s\n", name, printable.Line(e.Message))
 }
 
 // changed tells the new state of a service.

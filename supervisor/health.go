@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"blackhole/internal/printable"
 	"blackhole/runtime"
 	"blackhole/spec"
 )
@@ -168,7 +169,7 @@ func checkHTTP(ctx context.Context, pid int, text string) error {
 		return fmt.Errorf("%s: the answer is not HTTP", text)
 	}
 	if code, err := strconv.Atoi(fields[1]); err != nil || code < 200 || code > 399 {
-		return fmt.Errorf("%s: status %s", text, fields[1])
+		return fmt.Errorf("%s: status %s", text, printable.Line(fields[1])) // the service wrote it
 	}
 	return nil
 }
