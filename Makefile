@@ -21,7 +21,7 @@ TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools
 	python3 strace prometheus tmux systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats test-guest test-tools limits lint guest bench bench-shim install clean
+.PHONY: help build run test test-unit test-bats test-guest test-tools attacks limits lint guest bench bench-shim install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -54,6 +54,12 @@ test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE f
 # alone, see tests/bats/effects.
 test-guest: build test-tools ## in a virtual machine with cgroup v2; GUEST_BATS=FILE for a part
 	tests/guest/run -t 1800 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(GUEST_BATS)
+
+# RACES is how often each race is run.
+attacks: export ATTACKS := 1
+attacks: export RACES ?= 1000
+attacks: build test-tools ## try to get out of a container, at length; RACES=N
+	BLACKHOLE=$(BLACKHOLE) nice bats --timing --print-output-on-failure $(wildcard tests/bats/attacks-*.bats)
 
 limits: ## measure every limit on this host and in the guest; prints the table of docs/limits.md
 	@$(MAKE) --no-print-directory build test-tools >&2
