@@ -30,6 +30,10 @@ func makeFolder(path string, to *owner, undo *cleanup.Stack) error {
 	defer parent.Close()
 	name := filepath.Base(path)
 	if err := parent.Mkdir(name, 0o755); err != nil {
+		var in *fs.PathError
+		if errors.As(err, &in) { // which names the folder alone
+			err = &fs.PathError{Op: "mkdir", Path: path, Err: in.Err}
+		}
 		return err
 	}
 	undo.Add(removal(path))

@@ -2,6 +2,7 @@
 # Attacks on the runtime's own processes while they are in the container: the
 # binary behind /proc/PID/exe, descriptors, the working directory, the joiner.
 # docs/security.md has the list.
+# shellcheck shell=bash disable=SC2154,SC2016,SC2015,SC2030,SC2031,SC2034,SC2046,SC2086
 
 load helpers
 load attacks

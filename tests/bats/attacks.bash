@@ -1,7 +1,7 @@
 # Common to the files of attacks: attack_setup in setup. The container's root has
 # the program attack (tests/cmd/attack), which tells what it got through with.
 # RACES is how often a race is run: few times by default, thousands by hand.
-# shellcheck shell=bash disable=SC2034,SC2154
+# shellcheck shell=bash disable=SC2034,SC2154,SC2015,SC2016
 
 attack_setup() {
 	: "${RACES:=9}"
