@@ -159,7 +159,6 @@ both() {
 }
 
 @test "the keyring of the caller's session is not the container's (unless --no-new-keyring)" {
-	by_hand
 	local key="secret$$"
 	configure '.process.capabilities = {}'
 	program attack keys "$key"
