@@ -21,7 +21,7 @@ TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools
 	python3 strace prometheus tmux systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats test-guest test-tools faults limits fuzz stress lint guest bench bench-guest bench-shim install clean
+.PHONY: help build run test test-unit test-bats test-guest test-tools faults limits fuzz stress attacks lint guest bench bench-guest bench-shim install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -68,6 +68,12 @@ stress: export STEP ?= 1
 stress: build test-tools ## tests/bats/pressure.bats at full length: STARTS, CONTAINERS, ROUNDS of all pairs; RACE=1 for a race-detector build too
 	$(if $(RACE),CGO_ENABLED=1 $(GO) build -race -trimpath -tags "$(TAGS)" -o $(BLACKHOLE)-race .)
 	BLACKHOLE=$(BLACKHOLE) RACE=$(if $(RACE),$(BLACKHOLE)-race) bats --print-output-on-failure tests/bats/pressure.bats
+
+# RACES is how often each race is run.
+attacks: export ATTACKS := 1
+attacks: export RACES ?= 1000
+attacks: build test-tools ## try to get out of a container, at length; RACES=N
+	BLACKHOLE=$(BLACKHOLE) nice bats --timing --print-output-on-failure $(wildcard tests/bats/attacks-*.bats)
 
 limits: ## measure every limit on this host and in the guest; prints the table of docs/limits.md
 	@$(MAKE) --no-print-directory build test-tools >&2

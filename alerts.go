@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"blackhole/internal/printable"
 	"blackhole/supervisor"
 )
 
@@ -42,7 +43,7 @@ func alertsCommand() *cli.Command {
 					_, err := c.App.Writer.Write(line)
 					return err
 				}
-				_, err := fmt.Fprintf(c.App.Writer, "%s  %-8s  %s: %s\n", e.Time.Local().Format(time.DateTime), e.Status, e.Service, printable(e.Message))
+				_, err := fmt.Fprintf(c.App.Writer, "%s  %-8s  %s: %s\n", e.Time.Local().Format(time.DateTime), e.Status, e.Service, printable.Line(e.Message))
 				return err
 			})
 			if errors.Is(err, unix.EPIPE) {

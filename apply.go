@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"blackhole/internal/printable"
 	"blackhole/supervisor"
 )
 
@@ -184,5 +185,5 @@ func orUnset(text string) string {
 	if text == "" {
 		return "unset"
 	}
-	return printable(text)
+	return printable.Line(text)
 }

@@ -13,6 +13,7 @@ import (
 
 	"blackhole/audit"
 	"blackhole/bundle"
+	"blackhole/internal/printable"
 	"blackhole/spec"
 	"blackhole/spec/host"
 )
@@ -171,7 +172,7 @@ func printExposures(w io.Writer, reports []auditReport) error {
 	for _, r := range reports {
 		most := "-"
 		if c := r.Checks[0]; c.Points > 0 {
-			most = c.Name + ": " + c.Found
+			most = c.Name + ": " + printable.Line(c.Found)
 		}
 		fmt.Fprintf(t, "%s\t%.1f\t%s\t%s\n", r.Service, r.Exposure, r.Level, most)
 	}
@@ -184,7 +185,7 @@ func printAudits(w io.Writer, reports []auditReport) error {
 		if i > 0 {
 			fmt.Fprintln(w)
 		}
-		fmt.Fprintf(w, "%s: exposure %.1f of %.0f, %s\n\n", r.name(), r.Exposure, audit.Most, r.Level)
+		fmt.Fprintf(w, "%s: exposure %.1f of %.0f, %s\n\n", printable.Line(r.name()), r.Exposure, audit.Most, r.Level)
 		t := tabwriter.NewWriter(w, 0, 1, 2, ' ', 0)
 		fmt.Fprint(t, "POINTS\tOF\tCHECK\tFOUND\n")
 		var fine []string
@@ -197,7 +198,7 @@ func printAudits(w io.Writer, reports []auditReport) error {
 			if c.Floor > 0 {
 				found += fmt.Sprintf(" (alone an exposure of %.0f)", c.Floor)
 			}
-			fmt.Fprintf(t, "%.2f\t%.2f\t%s\t%s\n\t\t\t└ %s\n", c.Points, c.Weight, c.Name, found, r.setting(&c))
+			fmt.Fprintf(t, "%.2f\t%.2f\t%s\t%s\n\t\t\t└ %s\n", c.Points, c.Weight, c.Name, printable.Line(found), r.setting(&c))
 		}
 		if err := t.Flush(); err != nil {
 			return err
@@ -224,7 +225,7 @@ func aboveThreshold(reports []auditReport, threshold float64) error {
 	var above []string
 	for _, r := range reports {
 		if r.Exposure > threshold {
-			above = append(above, fmt.Sprintf("%s %.2f", r.name(), r.Exposure))
+			above = append(above, fmt.Sprintf("%s %.2f", printable.Line(r.name()), r.Exposure))
 		}
 	}
 	if above == nil {

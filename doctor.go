@@ -11,6 +11,7 @@ import (
 
 	"blackhole/doctor"
 	"blackhole/doctor/gather"
+	"blackhole/internal/printable"
 	"blackhole/spec"
 )
 
@@ -142,7 +143,7 @@ func printDoctor(w io.Writer, r *doctorReport) error {
 		fmt.Fprintf(w, "%s: %s, in trouble\n", s.Service, s.State)
 		for _, t := range s.Troubles {
 			at := spec.Fault{Place: spec.Place{File: t.File, Line: t.Line, Column: t.Column}, Path: t.Path, Message: t.Advice}
-			fmt.Fprintf(w, "  %s: %s\n    └ %s\n", t.Kind, printable(t.Message), at)
+			fmt.Fprintf(w, "  %s: %s\n    └ %s\n", t.Kind, printable.Line(t.Message), at)
 		}
 	}
 	return nil

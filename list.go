@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"blackhole/internal/printable"
 	"blackhole/runtime"
 )
 
@@ -57,7 +58,7 @@ func printList(w io.Writer, states []runtime.State, format string, quiet bool) e
 	t := tabwriter.NewWriter(w, 12, 1, 3, ' ', 0)
 	fmt.Fprint(t, "ID\tPID\tSTATUS\tBUNDLE\tCREATED\tOWNER\n")
 	for _, s := range states {
-		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, s.Bundle, s.Created.Format(time.RFC3339Nano), s.Owner)
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t%s\t%s\n", s.ID, s.Pid, s.Status, printable.Line(s.Bundle), s.Created.Format(time.RFC3339Nano), s.Owner)
 	}
 	return t.Flush()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
 
+	"blackhole/internal/printable"
 	"blackhole/spec"
 )
 
@@ -76,7 +77,7 @@ func (p *plain) Format(e *logrus.Entry) ([]byte, error) {
 	if e.Level > logrus.ErrorLevel {
 		message = e.Level.String() + ": " + message
 	}
-	return []byte(message + "\n"), nil
+	return []byte(printable.Text(message) + "\n"), nil
 }
 
 // exitStatus is the exit code of a command that did its work and has nothing
@@ -108,7 +109,7 @@ func exitCode(err error) int {
 	message := oneLine(err)
 	logrus.Error(message)
 	if logrus.StandardLogger().Out != os.Stderr {
-		fmt.Fprintln(os.Stderr, message)
+		fmt.Fprintln(os.Stderr, printable.Text(message))
 	}
 	var coder cli.ExitCoder
 	if errors.As(err, &coder) && coder.ExitCode() != 0 {

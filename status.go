@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"blackhole/internal/printable"
 	"blackhole/netstats"
 	"blackhole/supervisor"
 	"blackhole/top"
@@ -163,12 +164,12 @@ func printStatus(w io.Writer, services []supervisor.ServiceStatus) error {
 			fmt.Fprintf(w, "%s: %s: %s since %s\n", s.Name, a.Severity, a.Kind, a.Since.Local().Format(time.TimeOnly))
 		}
 		if s.HealthError != "" && !strings.Contains(s.Reason, s.HealthError) {
-			fmt.Fprintf(w, "%s: last health check: %s\n", s.Name, s.HealthError)
+			fmt.Fprintf(w, "%s: last health check: %s\n", s.Name, printable.Line(s.HealthError))
 		}
 		if len(s.Output) > 0 {
 			fmt.Fprintf(w, "%s: its last output:\n", s.Name)
 			for _, line := range s.Output {
-				fmt.Fprintln(w, "    "+printable(line))
+				fmt.Fprintln(w, "    "+printable.Line(line))
 			}
 		}
 	}
@@ -187,6 +188,3 @@ func widthOf(w io.Writer) int {
 	}
 	return int(size.Col)
 }
-
-// printable keeps what a service wrote from steering the terminal.
-func printable(line string) string { return collect.Printable(line) }

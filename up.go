@@ -179,7 +179,7 @@ func upDetached(c *cli.Context) error {
 	if err := os.MkdirAll(p.Logs, 0o700); err != nil {
 		return fmt.Errorf("cannot start the supervisor: %w", err)
 	}
-	log, err := os.OpenFile(filepath.Join(p.Logs, "supervisor.out"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	log, err := os.OpenFile(filepath.Join(p.Logs, "supervisor.out"), os.O_CREATE|os.O_WRONLY|os.O_APPEND|unix.O_NOFOLLOW, 0o640)
 	if err != nil {
 		return fmt.Errorf("cannot start the supervisor: %w", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -46,7 +47,7 @@ func Load(dir string) (*specs.Spec, error) {
 }
 
 func readLimited(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would be waited for without end
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func readLimited(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() { // a FIFO would be waited for without end
+	if !info.Mode().IsRegular() {
 		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a file")}
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
@@ -129,6 +130,10 @@ func check(config *specs.Spec) error {
 	return checkProcess(config.Process, "process.")
 }
 
+// maxPath is the longest path in bytes (path_resolution(7), PATH_MAX with its
+// final zero).
+const maxPath = 4095
+
 // checkProcess finds what keeps any process from being started. The prefix
 // stands before the keys it names.
 func checkProcess(p *specs.Process, prefix string) error {
@@ -137,6 +142,8 @@ func checkProcess(p *specs.Process, prefix string) error {
 		return fmt.Errorf("%sargs is empty: there is no program to run", prefix)
 	case p.Args[0] == "":
 		return fmt.Errorf("%sargs[0], the program, is empty", prefix)
+	case len(p.Args[0]) > maxPath: // the container's first process could not even tell of it
+		return fmt.Errorf("%sargs[0], the program, has %d bytes, more than any path", prefix, len(p.Args[0]))
 	case p.Cwd == "":
 		return fmt.Errorf("%scwd is missing", prefix)
 	case !filepath.IsAbs(p.Cwd):

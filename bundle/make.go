@@ -28,32 +28,30 @@ func removal(path string) func() error {
 // makeDirs makes a folder and its parents, mode 0755 whatever the umask: the
 // service's user has to get through them.
 func makeDirs(path string, undo *cleanup.Stack) error {
-	_, err := makeMissing(path, undo)
-	return err
+	return makeOwned(path, nil, undo)
 }
 
-// makeMissing is makeDirs, and tells whether path itself was missing.
-func makeMissing(path string, undo *cleanup.Stack) (made bool, err error) {
+// owner is whom a folder is made for.
+type owner struct{ uid, gid int }
+
+// makeOwned is makeDirs that gives the last folder to somebody if it made it.
+func makeOwned(path string, to *owner, undo *cleanup.Stack) error {
 	info, err := os.Stat(path)
 	if err == nil {
 		if !info.IsDir() {
-			return false, fmt.Errorf("%s is not a folder", path)
+			return fmt.Errorf("%s is not a folder", path)
 		}
-		return false, nil
+		return nil
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+		return err
 	}
 	if parent := filepath.Dir(path); parent != path {
 		if err := makeDirs(parent, undo); err != nil {
-			return false, err
+			return err
 		}
 	}
-	if err := os.Mkdir(path, 0o755); err != nil {
-		return false, err
-	}
-	undo.Add(removal(path))
-	return true, os.Chmod(path, 0o755)
+	return makeFolder(path, to, undo)
 }
 
 // changeMode gives a folder a mode, permissions and sticky bit.
@@ -128,15 +126,12 @@ func makeLink(path, target string, undo *cleanup.Stack) error {
 // makes is given to the service's user: taking an existing folder from its
 // owner is not ours to decide.
 func makeWritable(c Contents, undo *cleanup.Stack) error {
+	var to *owner
+	if p := c.Config.Process; p != nil {
+		to = &owner{int(p.User.UID), int(p.User.GID)}
+	}
 	for _, path := range slices.Sorted(slices.Values(c.Writable)) {
-		made, err := makeMissing(path, undo)
-		if err != nil {
-			return err
-		}
-		if !made || c.Config.Process == nil {
-			continue
-		}
-		if err := os.Lchown(path, int(c.Config.Process.User.UID), int(c.Config.Process.User.GID)); err != nil {
+		if err := makeOwned(path, to, undo); err != nil {
 			return err
 		}
 	}

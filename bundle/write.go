@@ -80,6 +80,9 @@ func write(dir string, c Contents) (err error) {
 	if err := ours(dir); err != nil {
 		return err
 	}
+	if err := checkSources(c); err != nil {
+		return err
+	}
 	var undo cleanup.Stack
 	defer func() { err = errors.Join(err, undo.Run()) }()
 

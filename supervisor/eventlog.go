@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"blackhole/internal/printable"
 )
 
 // Event is one line of the event log: a change of a service's state, an alert,
@@ -38,7 +40,7 @@ func openEventLog(path string, gid int) (*eventLog, error) {
 }
 
 func (l *eventLog) open() error {
-	f, err := os.OpenFile(l.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o640)
+	f, err := openOwn(l.path, os.O_CREATE|os.O_WRONLY|os.O_APPEND)
 	if err != nil {
 		return err
 	}
@@ -85,7 +87,7 @@ func (s *Supervisor) tell(e Event) {
 	if name == "" {
 		name = "supervisor"
 	}
-	fmt.Fprintf(s.o.Out, "%s: %s\n", name, e.Message)
+	fmt.Fprintf(s.o.Out, "%s: %s\n", name, printable.Line(e.Message))
 }
 
 // changed tells the new state of a service.

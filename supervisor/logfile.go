@@ -42,7 +42,7 @@ type logFile struct {
 
 // openLog opens a service's log, or makes it.
 func openLog(path string, maxSize int64, maxFiles uint, gid int) (_ *logFile, err error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o640)
+	f, err := openOwn(path, os.O_CREATE|os.O_RDWR|os.O_APPEND)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func openLog(path string, maxSize int64, maxFiles uint, gid int) (_ *logFile, er
 			l.close()
 		}
 	}()
-	if l.index, err = os.OpenFile(path+indexSuffix, os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o640); err != nil {
+	if l.index, err = openOwn(path+indexSuffix, os.O_CREATE|os.O_RDWR|os.O_APPEND); err != nil {
 		return nil, err
 	}
 	if gid >= 0 {
@@ -69,6 +69,35 @@ func openLog(path string, maxSize int64, maxFiles uint, gid int) (_ *logFile, er
 	}
 	l.marked = max(l.start, last)
 	return l, nil
+}
+
+// openOwn opens a file of the log folder. Whoever may write to that folder must
+// not choose which other file of the host is written to: a link is refused, and
+// so is what is no file, such as a FIFO, which would be waited for.
+func openOwn(path string, flags int) (*os.File, error) {
+	f, err := os.OpenFile(path, flags|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o640)
+	if errors.Is(err, unix.ELOOP) {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: errors.New("it is a link, which could lead to any file")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("it is not a file")}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// forService opens the log once more for a service to write to. The descriptor's
+// flags and place are then the service's alone: with those of this one it could
+// have us read by O_DIRECT, or not at the end.
+func (l *logFile) forService() (*os.File, error) {
+	return os.OpenFile("/proc/self/fd/"+strconv.Itoa(l.fd), os.O_WRONLY|os.O_APPEND, 0)
 }
 
 // resize changes what is kept; the next look at the file goes by it.
@@ -96,22 +125,19 @@ func (l *logFile) close() {
 
 // dataStart is where the hole that rotation made ends.
 func dataStart(f *os.File) (int64, error) {
-	at, err := unix.Seek(int(f.Fd()), 0, unix.SEEK_DATA)
-	if err == unix.ENXIO { // no data at all
-		return f.Seek(0, io.SeekEnd)
-	}
-	if err != nil {
-		return 0, os.NewSyscallError("lseek", err)
-	}
-	if at == 0 {
-		var first [1]byte
-		if n, err := f.ReadAt(first[:], 0); n == 0 || first[0] != 0 {
-			return 0, ignoreEOF(err)
-		}
-	}
-	// The part of a block that was punched reads as zeros.
 	block := make([]byte, 64<<10)
-	for {
+	for at := int64(0); ; {
+		// Before each block: after one that is zeros a service may have put a hole
+		// that takes years to read.
+		data, err := unix.Seek(int(f.Fd()), at, unix.SEEK_DATA)
+		if err == unix.ENXIO { // no data from here on
+			return f.Seek(0, io.SeekEnd)
+		}
+		if err != nil {
+			return 0, os.NewSyscallError("lseek", err)
+		}
+		at = data
+		// The part of a block that was punched reads as zeros.
 		n, err := f.ReadAt(block, at)
 		for i, c := range block[:n] {
 			if c != 0 {
@@ -144,6 +170,13 @@ func (l *logFile) tend(now time.Time) error {
 	var info unix.Stat_t // not os.FileInfo, which is garbage each second
 	if err := unix.Fstat(l.fd, &info); err != nil {
 		return os.NewSyscallError("fstat", err)
+	}
+	if info.Size < l.start { // the service emptied it, and what it writes now counts from there
+		var err error
+		if l.start, err = dataStart(l.f); err != nil {
+			return err
+		}
+		l.start = min(l.start, info.Size)
 	}
 	if err := l.mark(now, info.Size); err != nil {
 		return err
@@ -201,7 +234,12 @@ func (l *logFile) punch(cut int64) error {
 }
 
 func (l *logFile) copyOut(cut int64) (err error) {
-	out, err := os.OpenFile(l.path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o640)
+	// What a supervisor that was killed left, or somebody else put there, is not
+	// written to: it may be a link.
+	if err := os.Remove(l.path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	out, err := os.OpenFile(l.path+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o640)
 	if err != nil {
 		return err
 	}
@@ -216,8 +254,10 @@ func (l *logFile) copyOut(cut int64) (err error) {
 }
 
 // lineEnd is the end of the last line that ends between two places, or the
-// latter if none does.
+// latter if none does, or none within the longest line: a service can give its
+// log any size in one call, and nothing in it.
 func (l *logFile) lineEnd(from, to int64) (int64, error) {
+	from = max(from, to-longestLine)
 	block := make([]byte, 64<<10)
 	for at := to; at > from; {
 		n := min(int64(len(block)), at-from)

@@ -71,7 +71,12 @@ func (s *Supervisor) create(name string, log *logFile, contents func() (bundle.C
 	if err := rt.Delete(name, true); err != nil {
 		return nil, err
 	}
-	process, err := rt.Create(runtime.CreateOptions{ID: name, Bundle: dir, Stdout: log.f, Stderr: log.f})
+	out, err := log.forService()
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	process, err := rt.Create(runtime.CreateOptions{ID: name, Bundle: dir, Stdout: out, Stderr: out})
 	if err != nil {
 		return nil, err
 	}

@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"blackhole/spec"
 
@@ -46,6 +49,7 @@ func (h *Host) User(rootfs, name, group string) (spec.User, error) {
 	if err != nil {
 		return spec.User{}, fmt.Errorf("cannot find user %q: %w", name, err)
 	}
+	ids := slices.Clone(found.Sgids)
 	result := spec.User{UID: uint32(found.Uid), GID: uint32(found.Gid), Home: found.Home}
 	if group != "" {
 		with, err := find(name + ":" + group) // leaves out the additional groups
@@ -55,11 +59,16 @@ func (h *Host) User(rootfs, name, group string) (spec.User, error) {
 		if err != nil {
 			return spec.User{}, fmt.Errorf("cannot find group %q: %w", group, err)
 		}
-		result.GID = uint32(with.Gid)
+		result.GID, ids = uint32(with.Gid), append(ids, with.Gid)
 	}
 	for _, gid := range found.Sgids {
 		if uint32(gid) != result.GID {
 			result.AdditionalGIDs = append(result.AdditionalGIDs, uint32(gid))
+		}
+	}
+	for _, id := range append(ids, found.Uid, found.Gid) {
+		if id < 0 || id >= 1<<32-1 { // cut to 32 bits it would be another's, or root's; the last one is nobody's (chown(2))
+			return spec.User{}, fmt.Errorf("cannot use user %q, group %q: %d in %s is no user's or group's number", name, group, id, etcFile(rootfs, "passwd and group"))
 		}
 	}
 	slices.Sort(result.AdditionalGIDs)
@@ -69,8 +78,13 @@ func (h *Host) User(rootfs, name, group string) (spec.User, error) {
 
 func etcFile(rootfs, name string) string { return strings.TrimSuffix(rootfs, "/") + "/etc/" + name }
 
+// maxUsers bounds what is read of a list of users, in bytes; a hundred thousand
+// take some 6 MB.
+const maxUsers = 16 << 20
+
 // readInRoot reads a file of a root file system. Links that lead out of it are
 // refused: a foreign root file system must not choose among the host's files.
+// A FIFO or a device, which might be waited for without end, is refused too.
 // A missing file is an empty one, as numbers need none.
 func readInRoot(rootfs, path string) ([]byte, error) {
 	root, err := os.OpenRoot(rootfs)
@@ -78,9 +92,24 @@ func readInRoot(rootfs, path string) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close()
-	data, err := root.ReadFile(path)
+	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file", etcFile(rootfs, filepath.Base(path)))
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxUsers+1))
+	if err == nil && len(data) > maxUsers {
+		err = fmt.Errorf("%s has more than %d bytes", etcFile(rootfs, filepath.Base(path)), maxUsers)
 	}
 	return data, err
 }

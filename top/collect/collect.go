@@ -151,7 +151,7 @@ func describe(c *top.Container, s *supervisor.ServiceStatus) {
 	if c.State != "paused" {
 		c.State = string(s.State)
 	}
-	c.Reason = s.Reason
+	c.Reason = Printable(s.Reason)
 	if !s.Started.IsZero() {
 		c.Since = s.Started
 	}

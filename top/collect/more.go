@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"blackhole/internal/printable"
 	"blackhole/runtime"
 	"blackhole/supervisor"
 	"blackhole/top"
@@ -54,17 +55,7 @@ func (c *Collector) More(name string) *top.More {
 }
 
 // Printable keeps what a service wrote from steering the terminal.
-func Printable(line string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t':
-			return ' '
-		case r < ' ' || r >= 0x7f && r < 0xa0:
-			return '.'
-		}
-		return r
-	}, strings.ToValidUTF8(line, "."))
-}
+func Printable(line string) string { return printable.Line(line) }
 
 // otherLimits are those that a container's statistics do not have, as the kernel
 // has them now: whoever changed them, and however.

@@ -1,0 +1,254 @@
+#!/usr/bin/env bats
+# Attacks on what the runtime does with paths: links and renames in the root
+# file system and in shared folders, masked paths, /dev, /proc, the console.
+# shellcheck shell=bash disable=SC2154,SC2016,SC2015,SC2030,SC2031,SC2034,SC2046,SC2086
+
+load helpers
+load attacks
+
+setup() { attack_setup; }
+teardown() {
+	bh delete --force "$id-b" 2>/dev/null || true
+	if mountpoint -q "$work/v"; then umount "$work/v"; fi
+	rm -rf "$work/bundle/rootfs/dev" # links of the attacks' own
+	oci_teardown
+}
+
+# tries WHAT: a run, with success or one clear line, and the host as it was.
+tries() {
+	run --separate-stderr timeout 120 "$BLACKHOLE" --root "$root" run -b "$bundle" "$id" </dev/null 3>&-
+	((status != 124)) || {
+		echo "$1: hangs"
+		return 1
+	}
+	one_line || {
+		echo "$1"
+		return 1
+	}
+	is_untouched || {
+		echo "$1: the host was changed"
+		return 1
+	}
+	[[ ! -e $root/$id ]]
+	tried=$((tried + 1))
+}
+
+# relinked DIR: makes every name below it a link to where: absolute, then by ../.
+links_to() { printf '%s\n' "$1" "../../../../../../../../../../../..$1"; }
+
+@test "a root file system of links: no mount, folder or device lands on the host (CVE-2019-19921, CVE-2021-30465, CVE-2026-41579)" {
+	sentinel
+	# A runtime that follows them does harm: the control.
+	ln -s "$work/host" "$bundle/rootfs/data"
+	mkdir "$bundle/rootfs/data/control"
+	run ! is_untouched
+	rmdir "$work/host/control"
+	rm "$bundle/rootfs/data"
+	untouched=$(looks)
+
+	cp -a "$bundle/rootfs" "$work/clean"
+	echo mounted >"$work/file"
+	mkdir "$work/volume"
+	configure '.mounts += [{destination: "/data", source: $volume, type: "bind", options: ["bind"]},
+		{destination: "/etc/one", source: $file, type: "bind", options: ["bind"]},
+		{destination: "/scratch/deep/er", source: "tmpfs", type: "tmpfs", options: ["size=64k"]},
+		{destination: "/copied", source: "tmpfs", type: "tmpfs", options: ["tmpcopyup"]}]
+		| .linux.devices = [{path: "/dev/extra", type: "c", major: 1, minor: 3, fileMode: 438}, {path: "/nodes/extra", type: "c", major: 1, minor: 3}]' \
+		--arg volume "$work/volume" --arg file "$work/file"
+	program attack mounted / "$work/host" "$work/host/folder" "$work/host/file"
+	local name to tried=0
+	for name in proc sys dev etc data scratch scratch/deep copied etc/one nodes dev/pts dev/shm dev/ptmx dev/console dev/null sys/fs proc/self; do
+		for to in $(links_to "$work/host/folder") $(links_to "$work/host/file") $(links_to "$work/host") / /proc/self/root /proc/1/cwd self loop; do
+			((RACES > 100)) || [[ $name == dev || $to == "$work/host/folder" ]] || continue # all of them by hand
+			rm -rf "$bundle/rootfs"
+			cp -a "$work/clean" "$bundle/rootfs"
+			mkdir -p "$bundle/rootfs/${name%/*}"
+			rm -rf "${bundle:?}/rootfs/$name"
+			[[ $to != loop ]] || to=${name##*/}
+			ln -s "$to" "$bundle/rootfs/$name"
+			tries "$name -> $to"
+		done
+	done
+	echo "tried $tried" >&3
+	((tried > 20))
+}
+
+@test "links for mount targets below /proc and for /proc itself are refused (CVE-2019-16884, CVE-2023-27561, CVE-2023-28642)" {
+	sentinel
+	mkdir -p "$work/fake/self/attr" "$work/fake/sys"
+	local tried=0 at
+	program sh -c 'cat /proc/self/status | grep ^NoNewPrivs; cat /proc/version >/dev/null'
+	# /proc is a link to a volume's folder, where a proc that is none stands.
+	mkdir -p "$bundle/rootfs/volume/self/attr"
+	rmdir "$bundle/rootfs/proc"
+	ln -s /volume "$bundle/rootfs/proc"
+	tries "/proc -> /volume"
+	[[ $status != 0 || $output == *NoNewPrivs* ]]
+	rm "$bundle/rootfs/proc"
+	mkdir "$bundle/rootfs/proc"
+	# A mount that would cover a part of the real one, by its name and by a link.
+	ln -s /proc "$bundle/rootfs/link"
+	ln -s /proc/self "$bundle/rootfs/self"
+	for at in /proc/self/attr /link/self/attr /self/attr /proc/sys /link/sys /proc/sys/kernel/core_pattern /proc/1 /proc/self/fd /link/../proc/thread-self; do
+		configure '.mounts |= map(select(.type != "bind")) + [{destination: $at, source: $fake, type: "bind", options: ["bind"]}]' --arg at "$at" --arg fake "$work/fake"
+		tries "$at"
+		[[ $status != 0 ]] || {
+			echo "a mount on $at was made"
+			return 1
+		}
+	done
+	# What is allowed, for tools like lxcfs, is a file.
+	((tried == 10))
+}
+
+@test "sysctls and labels are not written to a proc of the image's (CVE-2025-52881)" {
+	sentinel
+	local tried=0
+	mkdir -p "$work/fake/sys/net/ipv4" "$work/fake/sys/kernel"
+	ln -s "$work/host/file" "$work/fake/sys/net/ipv4/ip_unprivileged_port_start"
+	configure '.linux.sysctl = {"net.ipv4.ip_unprivileged_port_start": "77"}'
+	program cat /proc/sys/net/ipv4/ip_unprivileged_port_start
+	run -0 bh run -b "$bundle" "$id" </dev/null
+	[[ $output == 77 ]] # the control: it is written where there is a proc
+	# Without a mount of proc, the image's own tree stands there.
+	configure '.mounts |= map(select(.type != "proc")) | .linux.maskedPaths = [] | .linux.readonlyPaths = []'
+	rm -rf "$bundle/rootfs/proc"
+	cp -a "$work/fake" "$bundle/rootfs/proc"
+	tries "a proc of the image's"
+	[[ $(cat "$work/host/file") == secret ]]
+	[[ $(readlink "$bundle/rootfs/proc/sys/net/ipv4/ip_unprivileged_port_start") == "$work/host/file" ]]
+	# A tmpfs and a bind in its place.
+	configure '.mounts = [{destination: "/proc", source: $fake, type: "bind", options: ["bind"]}] + .mounts' --arg fake "$work/fake"
+	tries "a bind for proc"
+	[[ $(cat "$work/host/file") == secret ]]
+	configure '.mounts[0] = {destination: "/proc", source: "tmpfs", type: "tmpfs"}'
+	tries "a tmpfs for proc"
+}
+
+@test "a /dev of the image's: its null, console and pts as links mask nothing else and open nothing (CVE-2025-31133, CVE-2025-52565)" {
+	sentinel
+	local to name tried=0
+	configure '.mounts |= map(select(.destination | startswith("/dev") | not))'
+	program attack masks /proc/kcore /proc/keys /proc/timer_list /sys/firmware
+	tries "as it should be"
+	[[ $status == 0 && -z $output ]]
+	configure '.linux.maskedPaths = []'
+	rm -rf "$bundle/rootfs/dev"
+	tries "unmasked" # the control: what is not masked is told
+	[[ $output == *"not masked: /proc/k"* ]]
+	configure '.linux.maskedPaths = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"]'
+	for name in null console ptmx pts fd stdin; do
+		for to in /proc/sysrq-trigger /proc/sys/kernel/core_pattern "$work/host/file" "../../../../../../../../$work/host/file" /proc/kcore /dev/zero; do
+			rm -rf "$bundle/rootfs/dev"
+			mkdir "$bundle/rootfs/dev"
+			ln -s "$to" "$bundle/rootfs/dev/$name"
+			tries "/dev/$name -> $to"
+			[[ $output != *"not masked"* ]] || {
+				echo "/dev/$name -> $to: $output"
+				return 1
+			}
+		done
+	done
+	configure '.process.terminal = true'
+	for to in /proc/sys/kernel/core_pattern "$work/host/file"; do
+		rm -rf "$bundle/rootfs/dev"
+		mkdir "$bundle/rootfs/dev"
+		ln -s "$to" "$bundle/rootfs/dev/console"
+		run timeout 20 script -qec "$BLACKHOLE --root $root run -b $bundle $id" /dev/null </dev/null
+		[[ $output != *"not masked"* ]]
+		is_untouched
+		[[ $(cat "$work/host/file") == secret ]]
+	done
+}
+
+# raced MOUNT-JQ PROGRAM…: while the container beside exchanges /v/a, a folder,
+# with /v/b, a link, containers are made that use /v/a.
+raced() {
+	local i ok=0
+	for ((i = 0; i < RACES; i++)); do
+		run --separate-stderr timeout 120 "$BLACKHOLE" --root "$root" run -b "$bundle" "$id" </dev/null 3>&-
+		((status != 124))
+		one_line
+		[[ -z $output ]] || {
+			echo "$output"
+			return 1
+		}
+		is_untouched
+		if ((status == 0)); then ok=$((ok + 1)); fi
+	done
+	echo "raced $RACES times, $ok of them ran" >&3
+}
+
+# volume: a file system of its own, for renames hold up all others on theirs.
+volume() {
+	mkdir "$work/v"
+	mount -t tmpfs -o size=1m,mode=755 tmpfs "$work/v"
+}
+
+# share ON: in both containers.
+share() {
+	configure '.mounts += [{destination: $on, source: $v, type: "bind", options: ["bind"]}]' --arg v "$work/v" --arg on "$1"
+}
+
+@test "a folder of a shared volume that is exchanged with a link while mounts are made below it (CVE-2021-30465)" {
+	by_hand
+	sentinel
+	volume
+	mkdir -p "$work/v/a" "$work/secret"
+	ln -s "../../../../../../../../../../..$work/host/folder" "$work/v/b"
+	share /v
+	beside attack exchange /v/a /v/b
+	# A runtime that looks first and acts then is beaten, here and now.
+	run -0 "$attack" naive "$work/v" "$work/host/folder/x" 30
+	[[ $output == "made $work/host/folder/x" ]]
+	rmdir "$work/host/folder/x"
+	untouched=$(looks)
+	configure '.mounts += [{destination: "/v/a/x", source: "tmpfs", type: "tmpfs", options: ["size=64k"]},
+		{destination: "/v/a/y/z", source: $secret, type: "bind", options: ["bind"]}]' --arg secret "$work/secret"
+	# Nor may the mount land on something else inside.
+	program attack mounted at=/proc/self at=/proc/x at=/proc/y at=/x at=/y / "$work/host" "$work/host/folder"
+	raced
+	bh kill "$id-b" KILL
+}
+
+@test "the same with a link to /, to /proc and to the root of the container's mount" {
+	by_hand
+	sentinel
+	local to
+	volume
+	mkdir -p "$work/v/a" "$work/secret"
+	share /v
+	beside sleep 1000
+	configure '.mounts += [{destination: "/v/a/self", source: $secret, type: "bind", options: ["bind"]}]' --arg secret "$work/secret"
+	program attack mounted at=/proc/self at=/proc/1 / "$work/host"
+	for to in / /proc /proc/self/root; do
+		[[ -d $work/v/a ]] || mkdir "$work/v/a"
+		ln -sfn "$to" "$work/v/b"
+		bh exec -d "$id-b" attack exchange /v/a /v/b
+		RACES=$((RACES / 3)) raced
+		bh delete --force "$id-b"
+		rm -rf "$work/v/a" "$work/v/b"
+		beside sleep 1000
+	done
+}
+
+@test "a shared /dev whose null and console are exchanged with links while paths are masked (CVE-2025-31133, CVE-2025-52565)" {
+	by_hand
+	sentinel
+	local name
+	configure '.mounts |= map(select(.destination | startswith("/dev") | not))'
+	volume
+	share /dev
+	mknod -m 666 "$work/v/null" c 1 3
+	cp -a "$bundle" "$work/beside"
+	jq '.mounts[-1].destination = "/v"' "$bundle/config.json" >"$work/beside/config.json"
+	program attack masks /proc/kcore /proc/keys /proc/timer_list /sys/firmware
+	configure '.linux.maskedPaths = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"]'
+	run -0 bh run -b "$bundle" "$id" </dev/null
+	[[ -z $output ]]
+	ln -s /proc/sys/kernel/core_pattern "$work/v/evil"
+	beside attack exchange /v/null /v/evil
+	raced
+	[[ $(find "$work/v" -lname /proc/sys/kernel/core_pattern | wc -l) == 1 ]]
+	bh kill "$id-b" KILL
+}
