@@ -22,9 +22,9 @@ func TestHostileUsers(t *testing.T) {
 		"numbers too large": func(path string) error {
 			return os.WriteFile(path, []byte("me:x:99999999999999999999:0::/:/\n"), 0o644)
 		},
-		"a negative number":  func(path string) error { return os.WriteFile(path, []byte("me:x:-1:-1::/:/\n"), 0o644) },
-		"zeros":              func(path string) error { return os.WriteFile(path, []byte("me\x00:x:0:0::/:/\n\x00\x00"), 0o644) },
-		"more than 32 bits":  func(path string) error { return os.WriteFile(path, []byte("me:x:4294967296:4294967296::/:/\n"), 0o644) },
+		"a negative number": func(path string) error { return os.WriteFile(path, []byte("me:x:-1:-1::/:/\n"), 0o644) },
+		"zeros":             func(path string) error { return os.WriteFile(path, []byte("me\x00:x:0:0::/:/\n\x00\x00"), 0o644) },
+		"more than 32 bits": func(path string) error { return os.WriteFile(path, []byte("me:x:4294967296:4294967296::/:/\n"), 0o644) },
 	} {
 		for _, file := range []string{"passwd", "group"} {
 			t.Run(name+" as "+file, func(t *testing.T) {
