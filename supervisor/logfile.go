@@ -130,7 +130,7 @@ func dataStart(f *os.File) (int64, error) {
 		// Before each block: after one that is zeros a service may have put a hole
 		// that takes years to read.
 		data, err := unix.Seek(int(f.Fd()), at, unix.SEEK_DATA)
-		if err == unix.ENXIO { // no data from here on
+		if errors.Is(err, unix.ENXIO) { // no data from here on
 			return f.Seek(0, io.SeekEnd)
 		}
 		if err != nil {

@@ -11,13 +11,18 @@ import (
 // eventfd(2)); with up to eight libcontainer cannot read /proc, and takes a
 // container that runs for one that has stopped.
 func Descriptors() error {
+	var all []int
+	defer func() {
+		for _, fd := range all {
+			unix.Close(fd)
+		}
+	}()
 	for range 6 {
 		var pipe [2]int
 		if err := unix.Pipe2(pipe[:], unix.O_CLOEXEC); err != nil {
 			return fmt.Errorf("cannot open files: %w (ulimit -n)", err)
 		}
-		defer unix.Close(pipe[0])
-		defer unix.Close(pipe[1])
+		all = append(all, pipe[0], pipe[1])
 	}
 	return nil
 }

@@ -116,7 +116,7 @@ func cgroupEscape([]string) error {
 	// in a user namespace of its own anybody can mount.
 	for _, kind := range []string{"cgroup", "cgroup2"} {
 		for _, data := range []string{"", "memory", "rdma", "devices", "pids", "freezer", "none,name=escape"} {
-			err := mounts(kind, data, 0, func(dir string) error {
+			err := mounts(kind, data, func(dir string) error {
 				if opens(dir+"/release_agent") == nil {
 					fmt.Println("release_agent of", kind, data)
 				}

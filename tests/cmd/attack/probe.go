@@ -59,13 +59,13 @@ func opensAs(path string, flags int) error {
 }
 
 // mounts a file system and looks into it by f.
-func mounts(kind, data string, flags uintptr, f func(dir string) error) error {
+func mounts(kind, data string, f func(dir string) error) error {
 	dir, err := os.MkdirTemp("/tmp", "m")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(dir)
-	if err := unix.Mount(kind, dir, kind, flags, data); err != nil {
+	if err := unix.Mount(kind, dir, kind, 0, data); err != nil {
 		return err
 	}
 	defer func() { _ = unix.Unmount(dir, unix.MNT_DETACH) }()
@@ -91,7 +91,7 @@ func attempts(disk, bound string) []attempt {
 		{"disk", func() error { return device(unix.S_IFBLK, major, minor, unix.O_RDONLY) }},
 		{"memory", func() error { return device(unix.S_IFCHR, 1, 1, unix.O_RDONLY) }},
 		{"kmsg", func() error { return device(unix.S_IFCHR, 1, 11, unix.O_WRONLY) }},
-		{"mount", func() error { return mounts("tmpfs", "", 0, func(string) error { return nil }) }},
+		{"mount", func() error { return mounts("tmpfs", "", func(string) error { return nil }) }},
 		{"fsopen", func() error {
 			fd, err := unix.Fsopen("tmpfs", 0)
 			if err == nil {
@@ -103,7 +103,7 @@ func attempts(disk, bound string) []attempt {
 		{"sysrq", func() error { return opens("/proc/sysrq-trigger") }},
 		{"kcore", func() error { return readsSome("/proc/kcore") }},
 		{"new proc", func() error {
-			return mounts("proc", "", 0, func(dir string) error { return opens(dir + "/sys/kernel/core_pattern") })
+			return mounts("proc", "", func(dir string) error { return opens(dir + "/sys/kernel/core_pattern") })
 		}},
 		{"proc read-write", func() error {
 			if err := unix.Mount("", "/proc/sys", "", unix.MS_REMOUNT|unix.MS_BIND, ""); err != nil {
@@ -112,7 +112,7 @@ func attempts(disk, bound string) []attempt {
 			return opens("/proc/sys/kernel/core_pattern")
 		}},
 		{"new sysfs", func() error {
-			return mounts("sysfs", "", 0, func(dir string) error { return opens(dir + "/kernel/mm/transparent_hugepage/enabled") })
+			return mounts("sysfs", "", func(dir string) error { return opens(dir + "/kernel/mm/transparent_hugepage/enabled") })
 		}},
 		{"cgroup", func() error { return writesCgroup("/sys/fs/cgroup") }},
 		{"new cgroup", func() error {
@@ -121,7 +121,7 @@ func attempts(disk, bound string) []attempt {
 				if kind == "cgroup" {
 					data = "devices"
 				}
-				if err := mounts(kind, data, 0, writesCgroup); err == nil {
+				if err := mounts(kind, data, writesCgroup); err == nil {
 					return nil
 				}
 			}
@@ -245,7 +245,7 @@ func probe(args []string) error {
 // are no prey.
 func openDevices([]string) error {
 	for _, kind := range []uint32{unix.S_IFBLK, unix.S_IFCHR} {
-		for major := uint32(0); major < 260; major++ {
+		for major := range uint32(260) {
 			for _, minor := range []uint32{0, 1, 2, 3, 4, 5, 7, 8, 9, 11, 16, 130, 229, 232, 236, 237} {
 				if kind == unix.S_IFCHR && isDefault(major, minor) {
 					continue

@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // commands are what meets, by what it is called here.
 var commands = map[string]func(c *container) []string{
@@ -28,7 +31,7 @@ var commands = map[string]func(c *container) []string{
 }
 
 func with(args ...string) func(c *container) []string {
-	return func(c *container) []string { return append(args[:len(args):len(args)], c.id) }
+	return func(c *container) []string { return append(slices.Clip(args), c.id) }
 }
 
 // beginnings are the states in which a round finds the container.
