@@ -83,6 +83,9 @@ func (r *Runtime) checkpoint(id string, o *CriuOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := r.tellAllMounts(c); err != nil {
+		return err
+	}
 	var undo cleanup.Stack
 	defer func() {
 		if err != nil {
@@ -102,6 +105,17 @@ func (r *Runtime) checkpoint(id string, o *CriuOptions) (err error) {
 		return r.delete(id, true)
 	}
 	return nil
+}
+
+// tellAllMounts puts what was made ahead into the configuration that criu is told.
+func (r *Runtime) tellAllMounts(c *libcontainer.Container) error {
+	rec, err := r.peekRecord(c.ID())
+	if err != nil || rec.Whole == nil {
+		return err
+	}
+	config := c.Config()
+	rec.Whole.Undo(&config)
+	return c.Set(config)
 }
 
 // makeImages makes the folder and those above it. What a failure leaves there

@@ -11,12 +11,14 @@ import (
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
 	"blackhole/bundle"
 	"blackhole/internal/atomicfile"
 	"blackhole/internal/cleanup"
 	"blackhole/internal/headroom"
+	"blackhole/runtime/ahead"
 )
 
 // threadsNeeded is how many threads a start takes, at most, of the process that
@@ -55,6 +57,9 @@ type CreateOptions struct {
 	// NotifySocket is the socket of a service manager (sd_notify(3)) to which
 	// READY=1 of the container is handed on; see Runtime.Start.
 	NotifySocket string
+
+	// plain leaves all mounts to libcontainer: what a test compares with.
+	plain bool
 }
 
 // Create makes a container whose program waits for Start, and returns its
@@ -143,11 +148,16 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		return nil, err
 	}
 	undo.Add(lock.removeMade)
-	data, err := newRecordData(config)
+	data, cgroup, err := newRecordData(config)
 	if err != nil {
 		return nil, err
 	}
 	markHooks(config, filepath.Join(r.Root, o.ID))
+	var work *ahead.Work
+	if images == nil && !o.plain {
+		work = ahead.Plan(config, cgroup)
+		data.Whole = work.Whole()
+	}
 	rec, err = r.newRecord(o.ID, data)
 	if err != nil {
 		return nil, err
@@ -158,6 +168,8 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		}
 		return rec.remove()
 	})
+	work.Begin() // beside libcontainer's own work
+	defer work.Close()
 	container, err := libcontainer.Create(r.Root, o.ID, config)
 	if err != nil {
 		return nil, err
@@ -169,6 +181,9 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	})
 	if err := notify.makeDir(); err != nil {
 		return nil, err
+	}
+	if err := work.Apply(config); err != nil {
+		logrus.Debug(err)
 	}
 	if images != nil {
 		err = container.Restore(process, images)

@@ -66,7 +66,7 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		unheld(spec.Linux.Resources)
-		d, err := newRecordData(config)
+		d, _, err := newRecordData(config)
 		if err != nil {
 			return
 		}

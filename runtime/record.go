@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"blackhole/internal/fileversion"
+	"blackhole/runtime/ahead"
 )
 
 // record is a file beside a container's folder, written before anything of
@@ -55,6 +56,9 @@ type recordData struct {
 	NewParents  []string           `json:"new_cgroup_parents,omitempty"`
 	Poststart   []*configs.Command `json:"poststart,omitempty"`
 	Poststop    []*configs.Command `json:"poststop,omitempty"`
+	// Whole is what package ahead made and state.json does not have: criu must
+	// know it.
+	Whole *ahead.Whole `json:"made_ahead,omitempty"`
 }
 
 // destroyingMark is put at the file's end by one write, which makes it whole or
@@ -77,12 +81,12 @@ func (r *Runtime) recordPath(id string) string {
 	return filepath.Join(r.Root, "@"+id+".json")
 }
 
-// newRecordData collects what must be known to undo a creation, and takes the
-// hooks that are ours to run.
-func newRecordData(config *configs.Config) (recordData, error) {
+// newRecordData collects what must be known to undo a creation, with a manager of
+// its cgroups, and takes the hooks that are ours to run.
+func newRecordData(config *configs.Config) (recordData, cgroups.Manager, error) {
 	m, err := manager.New(config.Cgroups)
 	if err != nil {
-		return recordData{}, err
+		return recordData{}, nil, err
 	}
 	d := recordData{Version: recordVersion, CgroupPaths: map[string]string{}}
 	d.Bundle, d.Annotations = utils.Annotations(config.Labels)
@@ -101,7 +105,7 @@ func newRecordData(config *configs.Config) (recordData, error) {
 	d.NewParents = slices.Compact(d.NewParents)
 	d.Poststart = takeHooks(config, configs.Poststart)
 	d.Poststop = takeHooks(config, configs.Poststop)
-	return d, nil
+	return d, m, nil
 }
 
 func missing(path string) bool {

@@ -122,7 +122,7 @@ func TestConfigPaths(t *testing.T) {
 			t.Errorf("mount %d from %s, want %s", i, got, want)
 		}
 	}
-	data, err := newRecordData(config)
+	data, _, err := newRecordData(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,170 @@
+// Package ahead makes the mount, network and IPC namespace of a container, and
+// most of its mounts, before libcontainer starts the container's first process,
+// which then joins these namespaces by their paths.
+//
+// That process is a Go program of its own in which libcontainer makes one mount
+// after the other, with some twenty system calls each, while everybody waits for it.
+// Here a mount takes three to five, in a thread that runs beside the rest
+// of the creation, most of all beside the wait of [runtime.ExpectAttach]. What
+// needs the container's process (procfs shows its PID namespace, cgroupfs its cgroup
+// namespace), and all that is rare, is left to libcontainer.
+//
+// Nothing but mount points in the root file system outlives a failure: namespaces
+// that nobody joined go with their last descriptor. Whoever fails here lets
+// libcontainer do everything, and its error is the one that is told.
+package ahead
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+
+	"github.com/opencontainers/cgroups"
+	devices "github.com/opencontainers/cgroups/devices/config"
+	"github.com/opencontainers/runc/libcontainer/configs"
+	"golang.org/x/sys/unix"
+)
+
+// Work is what goes on in another thread, or has.
+type Work struct {
+	plan *plan
+	done chan error
+	// mnt, net and ipc are the new namespaces; nil without one.
+	mnt, net, ipc *os.File
+}
+
+// Plan looks at a configuration, and returns nil if there is nothing in it that
+// can be made ahead. The manager is one of the container's cgroups.
+func Plan(config *configs.Config, cgroup cgroups.Manager) *Work {
+	p := planFor(config, cgroup)
+	if p == nil {
+		return nil
+	}
+	return &Work{plan: p, done: make(chan error, 1)}
+}
+
+// Begin makes what is planned, in a thread of its own.
+func (w *Work) Begin() {
+	if w == nil {
+		return
+	}
+	go func() {
+		// Never unlocked, so that the thread ends: it can never be like others again.
+		runtime.LockOSThread()
+		w.done <- w.make()
+	}()
+}
+
+// Apply waits until all is made, and changes config so that libcontainer makes
+// only the rest. After an error config is as it was. Close is to be called once
+// the container's first process runs.
+func (w *Work) Apply(config *configs.Config) error {
+	if w == nil {
+		return nil
+	}
+	if err := <-w.done; err != nil {
+		return fmt.Errorf("mounts made ahead: %w", err)
+	}
+	for t, f := range map[configs.NamespaceType]*os.File{configs.NEWNS: w.mnt, configs.NEWNET: w.net, configs.NEWIPC: w.ipc} {
+		if f != nil {
+			config.Namespaces.Add(t, fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd()))
+		}
+	}
+	config.Mounts, config.Devices = w.plan.rest, w.plan.devices
+	return nil
+}
+
+// Close lets go of the namespaces.
+func (w *Work) Close() {
+	if w == nil {
+		return
+	}
+	for _, f := range []*os.File{w.mnt, w.net, w.ipc} {
+		f.Close() // of nil too
+	}
+}
+
+// Whole is what Apply takes out of a configuration.
+type Whole struct {
+	Mounts  []*configs.Mount  `json:"mounts"`
+	Devices []*devices.Device `json:"devices,omitempty"`
+}
+
+// Whole is what the configuration has before Apply; nil if that changes nothing.
+func (w *Work) Whole() *Whole {
+	if w == nil {
+		return nil
+	}
+	return &Whole{w.plan.all, append(w.plan.devices, w.plan.nodes...)}
+}
+
+// Undo gives a configuration that Apply changed, and libcontainer saved, what it
+// had, and namespaces that are its own.
+func (w *Whole) Undo(config *configs.Config) {
+	config.Mounts, config.Devices = w.Mounts, w.Devices
+	for i, ns := range config.Namespaces {
+		var pid, fd int
+		if _, err := fmt.Sscanf(ns.Path, "/proc/%d/fd/%d", &pid, &fd); err == nil {
+			config.Namespaces[i].Path = ""
+		}
+	}
+}
+
+var errOtherRoot = errors.New("the root file system is another one from the root of the mount namespace: chroot")
+
+// make runs in a thread that is used for nothing else.
+func (w *Work) make() error {
+	p := w.plan
+	for _, ns := range p.joined {
+		if err := join(ns); err != nil {
+			return err
+		}
+	}
+	if err := unix.Unshare(p.private); err != nil {
+		return os.NewSyscallError("unshare", err)
+	}
+	// Nothing of what follows may reach the host.
+	if err := unix.Mount("", "/", "", unix.MS_SLAVE|unix.MS_REC, ""); err != nil {
+		return os.NewSyscallError("mount", err)
+	}
+	var before, after unix.Stat_t
+	if err := unix.Stat(p.root, &before); err != nil {
+		return &os.PathError{Op: "stat", Path: p.root, Err: err}
+	}
+	var err error
+	if w.mnt, err = os.Open("/proc/thread-self/ns/mnt"); err != nil {
+		return err
+	}
+	// What the container's first process will do, and what comes of it: it needs
+	// more capabilities than unshare(2), and leaves a chroot.
+	if err := unix.Setns(int(w.mnt.Fd()), unix.CLONE_NEWNS); err != nil {
+		return os.NewSyscallError("setns", err)
+	}
+	if err := unix.Stat(p.root, &after); err != nil || before.Dev != after.Dev || before.Ino != after.Ino {
+		return errOtherRoot
+	}
+	if p.private&unix.CLONE_NEWNET != 0 {
+		if w.net, err = os.Open("/proc/thread-self/ns/net"); err != nil {
+			return err
+		}
+	}
+	if p.private&unix.CLONE_NEWIPC != 0 {
+		if w.ipc, err = os.Open("/proc/thread-self/ns/ipc"); err != nil {
+			return err
+		}
+	}
+	return p.mount()
+}
+
+func join(ns configs.Namespace) error {
+	f, err := os.Open(ns.Path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := unix.Setns(int(f.Fd()), 0); err != nil { // of whatever type it is
+		return &os.PathError{Op: "setns", Path: ns.Path, Err: err}
+	}
+	return nil
+}
