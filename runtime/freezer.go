@@ -32,13 +32,20 @@ func endFreezing(dir string) error {
 	}
 }
 
-// settle makes sure that the state of a container with these cgroups can be asked for.
-func settle(paths map[string]string) error {
-	if cgroups.IsCgroup2UnifiedMode() || paths["freezer"] == "" {
-		return nil
+// expectFreezing makes sure that whoever loads this container and asks for its
+// state does not wait for ever: already loading does. The freezer is looked for in the
+// record, which can be read without, and only once it takes long.
+func (r *Runtime) expectFreezing(id string) {
+	if cgroups.IsCgroup2UnifiedMode() { // the kernel leaves nothing half way there
+		return
 	}
-	if err := endFreezing(paths["freezer"]); err != nil {
-		return fmt.Errorf("cannot end a pause that was cut off: %w", err)
-	}
-	return nil
+	time.AfterFunc(freezePatience/4, func() {
+		rec, err := r.peekRecord(id)
+		if err != nil || rec.CgroupPaths["freezer"] == "" || checkCgroups(rec.Cgroup, rec.CgroupPaths) != nil {
+			return
+		}
+		if err := endFreezing(rec.CgroupPaths["freezer"]); err != nil {
+			r.warn(fmt.Errorf("cannot end a pause of %s that was cut off: %w", id, err))
+		}
+	})
 }

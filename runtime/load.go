@@ -22,6 +22,7 @@ func (r *Runtime) load(id string) (*libcontainer.Container, error) {
 	if err := checkID(id); err != nil {
 		return nil, err
 	}
+	r.expectFreezing(id)
 	c, err := loadFile(r.Root, id)
 	if err != nil {
 		var syntax *json.SyntaxError
@@ -37,9 +38,6 @@ func (r *Runtime) load(id string) (*libcontainer.Container, error) {
 	}
 	if err := checkCgroups(state.Config.Cgroups, state.CgroupPaths); err != nil {
 		return nil, fmt.Errorf("cannot use %s: %w", filepath.Join(r.Root, id, stateFile), err)
-	}
-	if err := settle(state.CgroupPaths); err != nil {
-		return nil, err
 	}
 	return c, nil
 }

@@ -75,3 +75,30 @@ grown() { (($(size) > $1)); }
 	fails "blackhole pause: takes one argument, not none*" bh pause
 	fails "blackhole resume: takes one argument, not 2 (a b)*" bh resume a b
 }
+
+# What pause leaves when it is killed at the wrong moment: an execve(2) that waits
+# for a frozen thread cannot be frozen itself.
+@test "a freezer that stays half way keeps nobody waiting" {
+	[[ -e /sys/fs/cgroup/cgroup.controllers ]] && skip "cgroup v2's freezer has no state between"
+	local pid thread dir
+	bh create -b "$bundle" "$id"
+	pid=$(bh state "$id" | jq .pid)
+	dir=/sys/fs/cgroup/freezer$(sed -n 's/^[0-9]*:freezer://p' "/proc/$pid/cgroup")
+	thread=$(ls "/proc/$pid/task" | grep -vx "$pid" | head -n 1)
+	mkdir "$dir/one"
+	echo "$thread" >"$dir/one/tasks"
+	echo FROZEN >"$dir/one/freezer.state"
+	bh start "$id"
+	wait_until in_state "$pid" D
+	echo FROZEN >"$dir/freezer.state"
+	[[ $(<"$dir/freezer.state") == FREEZING ]]
+	run -0 timeout 20 "$BLACKHOLE" --root "$root" state "$id"
+	[[ $(jq -r .status <<<"$output") == running ]]
+	[[ $(<"$dir/freezer.state") == THAWED ]]
+	echo THAWED >"$dir/one/freezer.state"
+	wait_until grown 2
+	bh delete --force "$id"
+	nothing_left "$id"
+}
+
+in_state() { [[ $(sed 's/.*) //' "/proc/$1/stat") == "$2 "* ]]; }
