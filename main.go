@@ -23,7 +23,7 @@ func main() {
 }
 
 func run() error {
-	if err := headroom.Descriptors(); err != nil {
+	if err := headroom.Descriptors(headroom.DescriptorsOfAny); err != nil {
 		return err
 	}
 	app := newApp()

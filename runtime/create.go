@@ -21,9 +21,13 @@ import (
 	"blackhole/runtime/ahead"
 )
 
-// threadsNeeded is how many threads a start takes, at most, of the process that
-// makes it: one that it cannot have must end it before there is something to undo.
-const threadsNeeded = 6
+// What a start takes, at most, of the process that makes it: a thread that it
+// cannot have must end it before there is something to undo, and a descriptor too
+// many is EBADF in a child, which says nothing.
+const (
+	threadsNeeded     = 8
+	descriptorsNeeded = 20
+)
 
 // CreateOptions says which container to create. ID and Bundle must be set.
 type CreateOptions struct {
@@ -143,6 +147,9 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	}
 	io.ready() // before anything is made
 	headroom.Threads(threadsNeeded)
+	if err := headroom.Descriptors(descriptorsNeeded); err != nil {
+		return nil, err
+	}
 	lock, err = r.lockRoot()
 	if err != nil {
 		return nil, err

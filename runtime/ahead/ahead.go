@@ -29,7 +29,7 @@ import (
 // Work is what goes on in another thread, or has.
 type Work struct {
 	plan *plan
-	done chan error
+	done chan error // has the result, then is closed; nil before Begin
 	// mnt, net and ipc are the new namespaces; nil without one.
 	mnt, net, ipc *os.File
 }
@@ -41,7 +41,7 @@ func Plan(config *configs.Config, cgroup cgroups.Manager) *Work {
 	if p == nil {
 		return nil
 	}
-	return &Work{plan: p, done: make(chan error, 1)}
+	return &Work{plan: p}
 }
 
 // Begin makes what is planned, in a thread of its own.
@@ -49,7 +49,9 @@ func (w *Work) Begin() {
 	if w == nil {
 		return
 	}
+	w.done = make(chan error, 1)
 	go func() {
+		defer close(w.done)
 		// Never unlocked, so that the thread ends: it can never be like others again.
 		runtime.LockOSThread()
 		w.done <- w.make()
@@ -75,10 +77,13 @@ func (w *Work) Apply(config *configs.Config) error {
 	return nil
 }
 
-// Close lets go of the namespaces.
+// Close lets go of the namespaces, once they are made.
 func (w *Work) Close() {
-	if w == nil {
+	if w == nil || w.done == nil {
 		return
+	}
+	for range w.done {
+		// not asked for, because something else failed
 	}
 	for _, f := range []*os.File{w.mnt, w.net, w.ipc} {
 		f.Close() // of nil too

@@ -120,7 +120,7 @@ with_descriptors() {
 @test "descriptors run out, at every number: a line, nothing left" {
 	neighbour
 	local n made=0
-	for ((n = 4; n < 32; n++)); do
+	for ((n = 4; n < 38; n++)); do
 		if with_descriptors "$n" create -b "$bundle" "$id"; then
 			made=$((made + 1))
 			bh delete "$id"
