@@ -71,6 +71,7 @@ func newRuntime(c *cli.Context) *runtime.Runtime {
 		Root:          c.String("root"),
 		SystemdCgroup: c.Bool("systemd-cgroup"),
 		Rootless:      auto,
+		Network:       newOwnHooks(),
 		Warn:          func(err error) { logrus.Warn(oneLine(err)) },
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -78,7 +79,7 @@ func (n *Network) open(create bool) (*book, error) {
 		return nil, err // without it, the book would look like another boot's
 	}
 	b := &book{Version: bookVersion, Boot: boot, Containers: map[string]*entry{}, path: filepath.Join(folder, bookName)}
-	dir, err := lockFolder(folder, create)
+	dir, err := lockFolder(folder, create, n.Patience)
 	if errors.Is(err, fs.ErrNotExist) && !create {
 		return b, nil
 	}
@@ -199,7 +200,7 @@ func (b *book) close() {
 
 // lockFolder takes flock(2) on the folder itself: no lock file is left over,
 // and the lock of a killed process is gone with it.
-func lockFolder(folder string, create bool) (*os.File, error) {
+func lockFolder(folder string, create bool, patience time.Duration) (*os.File, error) {
 	for {
 		if create {
 			err := os.MkdirAll(folder, 0o700)
@@ -217,12 +218,7 @@ func lockFolder(folder string, create bool) (*os.File, error) {
 		if err != nil {
 			return nil, err
 		}
-		for {
-			if err = unix.Flock(int(dir.Fd()), unix.LOCK_EX); !errors.Is(err, unix.EINTR) {
-				break
-			}
-		}
-		if err != nil {
+		if err = lock(int(dir.Fd()), patience); err != nil {
 			dir.Close()
 			return nil, &fs.PathError{Op: "flock", Path: folder, Err: err}
 		}
@@ -237,6 +233,26 @@ func lockFolder(folder string, create bool) (*os.File, error) {
 			return dir, nil
 		}
 		dir.Close()
+	}
+}
+
+// lock is flock(2), by a process that may have more to do than wait.
+func lock(fd int, patience time.Duration) error {
+	how := unix.LOCK_EX
+	if patience > 0 {
+		how |= unix.LOCK_NB
+	}
+	deadline, delay := time.Now().Add(patience), 100*time.Microsecond
+	for {
+		err := unix.Flock(fd, how)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.EWOULDBLOCK) && time.Now().Before(deadline):
+			time.Sleep(delay)
+			delay = min(2*delay, 2*time.Millisecond)
+		default:
+			return err
+		}
 	}
 }
 

@@ -41,6 +41,17 @@ func (n *Network) hook(name string, stdin io.Reader) error {
 	if name == Poststop {
 		return n.Down(state.ID)
 	}
+	return n.up(state, "")
+}
+
+// UpAhead does what the hook createRuntime does, for a container whose network
+// namespace is there and whose first process is not: state has the pid of this
+// process instead, until Adopt.
+func (n *Network) UpAhead(state specs.State, namespace string) error {
+	return oneLine(n.up(state, namespace))
+}
+
+func (n *Network) up(state specs.State, namespace string) error {
 	p, err := parameters(state)
 	if err != nil {
 		return fmt.Errorf("cannot set up the network of %s: %w", state.ID, err)
@@ -48,7 +59,7 @@ func (n *Network) hook(name string, stdin io.Reader) error {
 	if p.Mode == "" {
 		return nil // nothing asked for
 	}
-	return n.Up(Container{ID: state.ID, PID: state.Pid, Bundle: state.Bundle}, p)
+	return n.Up(Container{ID: state.ID, PID: state.Pid, Bundle: state.Bundle, Namespace: namespace}, p)
 }
 
 func readState(stdin io.Reader) (state specs.State, err error) {

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"time"
 
 	"blackhole/hooks/params"
 	"blackhole/internal/cleanup"
@@ -29,6 +30,8 @@ const (
 type Network struct {
 	Folder string // of the book; DefaultFolder when empty
 	Names  string // of the namespaces; DefaultNames when empty
+	// Patience is how long to wait for others who work on the book; 0 is for ever.
+	Patience time.Duration
 
 	// step is called after each change of the kernel's state; tests kill the
 	// process there.
@@ -61,6 +64,9 @@ type Container struct {
 	ID     string
 	PID    int    // of its first process, whose network namespace is set up
 	Bundle string // absolute path
+	// Namespace is a path of its network namespace, where PID is of whoever is
+	// making the container; see Adopt.
+	Namespace string
 }
 
 // Up gives a container the network that its parameters ask for. What an earlier
@@ -77,7 +83,11 @@ func (n *Network) Up(c Container, p params.Params) (err error) {
 	if err != nil {
 		return err
 	}
-	namespace, err := openNamespace("/proc/" + strconv.Itoa(c.PID) + "/ns/net")
+	path := c.Namespace
+	if path == "" {
+		path = "/proc/" + strconv.Itoa(c.PID) + "/ns/net"
+	}
+	namespace, err := openNamespace(path)
 	if err != nil {
 		return fmt.Errorf("its process %d has no network namespace: %w", c.PID, err)
 	}
@@ -141,6 +151,29 @@ func (n *Network) Up(c Container, p params.Params) (err error) {
 	n.did()
 	undo.Release()
 	return nil
+}
+
+// Adopt makes a network that was brought up before the container's first process
+// was there that process's: while it runs, the network is in use.
+func (n *Network) Adopt(id string, pid int) (err error) {
+	defer func() {
+		if err != nil {
+			err = oneLine(fmt.Errorf("cannot give %s its network: %w", id, err))
+		}
+	}()
+	b, err := n.open(false)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	e := b.Containers[id]
+	if e == nil {
+		return errors.New("it has none")
+	}
+	if e.PID, e.Start = pid, startTime(pid); e.Start == 0 {
+		return fmt.Errorf("its process %d does not run", pid)
+	}
+	return b.save()
 }
 
 // newEntry is a container as the book has it, as far as its parameters say.

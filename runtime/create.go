@@ -128,8 +128,10 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		undo cleanup.Stack
 		lock *rootLock
 		rec  *record
+		work *ahead.Work
 	)
-	defer func() { // the locks are held until all is undone
+	defer func() { work.Close() }() // after all that is undone
+	defer func() {                  // the locks are held until all is undone
 		if err != nil {
 			r.warn(undo.Run())
 		}
@@ -160,7 +162,6 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		return nil, err
 	}
 	markHooks(config, filepath.Join(r.Root, o.ID))
-	var work *ahead.Work
 	if images == nil && !o.plain {
 		work = ahead.Plan(config, cgroup)
 		data.Whole = work.Whole()
@@ -176,7 +177,8 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		return rec.remove()
 	})
 	work.Begin() // beside libcontainer's own work
-	defer work.Close()
+	network := r.beginNetwork(o.ID, spec.Hooks, config, work)
+	undo.Add(network.undo)
 	container, err := libcontainer.Create(r.Root, o.ID, config)
 	if err != nil {
 		return nil, err
@@ -186,11 +188,19 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		_, _ = process.Wait()
 		return r.destroy(container, rec, lock, true)
 	})
+	work.MakeCgroups()
 	if err := notify.makeDir(); err != nil {
 		return nil, err
 	}
 	if err := work.Apply(config); err != nil {
 		logrus.Debug(err)
+		if err := network.undo(); err != nil {
+			return nil, err
+		}
+		network = nil
+	}
+	if err := network.finish(config); err != nil {
+		return nil, err
 	}
 	if images != nil {
 		err = container.Restore(process, images)
@@ -212,6 +222,9 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	}
 	pid, err := process.Pid()
 	if err != nil {
+		return nil, err
+	}
+	if err := network.adopt(pid); err != nil {
 		return nil, err
 	}
 	if o.PidFile != "" {

@@ -66,7 +66,11 @@ func (r *Runtime) poststop(id string, rec *record) {
 		Annotations: rec.Annotations,
 	}
 	for i, hook := range rec.Poststop {
-		if err := hook.Run(state); err != nil {
+		mine, err := r.poststopHere(id, hook)
+		if !mine {
+			err = hook.Run(state)
+		}
+		if err != nil {
 			r.warn(fmt.Errorf("cannot run poststop hook #%d %s of container %q: %w", i, hook.Path, id, err))
 		}
 	}

@@ -31,6 +31,9 @@ type Runtime struct {
 	// Rootless is whether a lack of permission on cgroups is borne; nil finds
 	// it out from the user and the user namespace.
 	Rootless *bool
+	// Network does the work of this program's own hooks; nil runs them as any
+	// other.
+	Network Network
 	// Warn is told what went wrong without making the operation fail: a
 	// poststop hook, an unreadable container among those listed. Nil drops it.
 	Warn func(error)

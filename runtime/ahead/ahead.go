@@ -30,6 +30,10 @@ import (
 type Work struct {
 	plan *plan
 	done chan error // has the result, then is closed; nil before Begin
+	// named is closed once the namespaces are there, or will not be.
+	named chan struct{}
+	// cgroups: MakeCgroups was called.
+	cgroups bool
 	// mnt, net and ipc are the new namespaces; nil without one.
 	mnt, net, ipc *os.File
 }
@@ -49,14 +53,36 @@ func (w *Work) Begin() {
 	if w == nil {
 		return
 	}
-	w.done = make(chan error, 1)
+	w.done, w.named = make(chan error, 1), make(chan struct{})
 	go func() {
 		defer close(w.done)
 		// Never unlocked, so that the thread ends: it can never be like others again.
 		runtime.LockOSThread()
-		w.done <- w.make()
+		err := w.makeNamespaces()
+		close(w.named)
+		if err == nil {
+			err = w.plan.mount()
+		}
+		w.plan.settle()
+		w.done <- err
 	}()
 }
+
+// MakesNetwork tells whether a network namespace is among what is made.
+func (w *Work) MakesNetwork() bool { return w != nil && w.plan.private&unix.CLONE_NEWNET != 0 }
+
+// Network waits for the new network namespace, and returns a path of it, good until
+// Close.
+func (w *Work) Network() (string, error) {
+	<-w.named
+	if w.net == nil {
+		return "", errors.New("there is no network namespace")
+	}
+	return path(w.net), nil
+}
+
+// path leads other processes to a namespace.
+func path(f *os.File) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd()) }
 
 // Apply waits until all is made, and changes config so that libcontainer makes
 // only the rest. After an error config is as it was. Close is to be called once
@@ -70,7 +96,7 @@ func (w *Work) Apply(config *configs.Config) error {
 	}
 	for t, f := range map[configs.NamespaceType]*os.File{configs.NEWNS: w.mnt, configs.NEWNET: w.net, configs.NEWIPC: w.ipc} {
 		if f != nil {
-			config.Namespaces.Add(t, fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), f.Fd()))
+			config.Namespaces.Add(t, path(f))
 		}
 	}
 	config.Mounts, config.Devices = w.plan.rest, w.plan.devices
@@ -81,6 +107,9 @@ func (w *Work) Apply(config *configs.Config) error {
 func (w *Work) Close() {
 	if w == nil || w.done == nil {
 		return
+	}
+	if w.plan.made != nil && !w.cgroups {
+		w.plan.made <- cgroupsMade{err: errors.New("abandoned")}
 	}
 	for range w.done {
 		// not asked for, because something else failed
@@ -118,8 +147,8 @@ func (w *Whole) Undo(config *configs.Config) {
 
 var errOtherRoot = errors.New("the root file system is another one from the root of the mount namespace: chroot")
 
-// make runs in a thread that is used for nothing else.
-func (w *Work) make() error {
+// makeNamespaces runs in a thread that is used for nothing else.
+func (w *Work) makeNamespaces() error {
 	p := w.plan
 	for _, ns := range p.joined {
 		if err := join(ns); err != nil {
@@ -159,7 +188,7 @@ func (w *Work) make() error {
 			return err
 		}
 	}
-	return p.mount()
+	return nil
 }
 
 func join(ns configs.Namespace) error {

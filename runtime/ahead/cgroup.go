@@ -11,19 +11,36 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// MakeCgroups makes the container's cgroups of version 1, which are to be mounted and
+// which libcontainer then finds made. To be called between Begin and Apply, once
+// what happens can be undone. It is not done in the thread with the new namespaces:
+// the library keeps descriptors and mounts that it saw first.
+func (w *Work) MakeCgroups() {
+	if w == nil || w.plan.made == nil {
+		return
+	}
+	p := w.plan
+	w.cgroups = true
+	go func() {
+		binds, err := p.cgroupBinds(p.cgroupMount)
+		if err == nil {
+			err = p.cgroup.Apply(-1) // makes them, moves nobody
+		}
+		p.made <- cgroupsMade{binds, err}
+	}()
+}
+
+// cgroupsMade are the mounts that show them.
+type cgroupsMade struct {
+	binds []*configs.Mount
+	err   error
+}
+
 // mountCgroups shows a container its cgroups of version 1: a tmpfs with one folder
 // for each hierarchy. What is mounted in a cgroup namespace has the same
-// superblock and root as a bind of the container's cgroup, which must be there for
-// that; libcontainer then finds it made. This is half of the mounts of
-// a plain bundle, and a third of what the container's first process does.
+// superblock and root as a bind of the container's cgroup. This is half of the
+// mounts of a plain bundle, and a third of what the container's first process does.
 func (p *plan) mountCgroups(root int, m *configs.Mount) error {
-	binds, err := p.cgroupBinds(m)
-	if err != nil {
-		return err
-	}
-	if err := p.cgroup.Apply(-1); err != nil { // makes them, moves nobody
-		return err
-	}
 	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
 	if err := fresh(root, &configs.Mount{Source: "tmpfs", Device: "tmpfs", Destination: m.Destination, Flags: flags, Data: "mode=755"}); err != nil {
 		return err
@@ -33,7 +50,12 @@ func (p *plan) mountCgroups(root int, m *configs.Mount) error {
 		return os.NewSyscallError("openat2", err)
 	}
 	defer unix.Close(at)
-	for _, b := range binds {
+	cgroups := <-p.made
+	p.made <- cgroups // for settle
+	if cgroups.err != nil {
+		return cgroups.err
+	}
+	for _, b := range cgroups.binds {
 		if err := bind(at, b); err != nil {
 			return err
 		}
@@ -42,12 +64,20 @@ func (p *plan) mountCgroups(root int, m *configs.Mount) error {
 			continue
 		}
 		for _, c := range controllers {
-			if err := unix.Symlinkat(b.Destination, at, c); err != nil && err != unix.EEXIST {
+			if err := unix.Symlinkat(b.Destination, at, c); err != nil && !errors.Is(err, unix.EEXIST) {
 				return os.NewSyscallError("symlinkat", err)
 			}
 		}
 	}
 	return nil
+}
+
+// settle waits until nothing more is made, whatever became of the mounts: what is
+// undone afterwards must not come back.
+func (p *plan) settle() {
+	if p.made != nil {
+		<-p.made
+	}
 }
 
 // cgroupBinds are the container's cgroups, one of each hierarchy, and the names

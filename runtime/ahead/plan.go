@@ -26,6 +26,9 @@ type plan struct {
 	// that the container has a cgroup namespace.
 	cgroup  cgroups.Manager
 	ownView bool
+	// cgroupMount is among mounts, or nil; made has what is to be mounted there.
+	cgroupMount *configs.Mount
+	made        chan cgroupsMade
 }
 
 const (
@@ -67,6 +70,9 @@ func planFor(c *configs.Config, cgroup cgroups.Manager) *plan {
 	}
 	if len(p.mounts) == 0 {
 		return nil
+	}
+	if i := slices.IndexFunc(p.mounts, func(m *configs.Mount) bool { return m.Device == "cgroup" }); i >= 0 {
+		p.cgroupMount, p.made = p.mounts[i], make(chan cgroupsMade, 1)
 	}
 	p.takeDevices()
 	p.namespace(c, configs.NEWNET, unix.CLONE_NEWNET, "sysfs")

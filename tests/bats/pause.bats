@@ -84,7 +84,7 @@ grown() { (($(size) > $1)); }
 	bh create -b "$bundle" "$id"
 	pid=$(bh state "$id" | jq .pid)
 	dir=/sys/fs/cgroup/freezer$(sed -n 's/^[0-9]*:freezer://p' "/proc/$pid/cgroup")
-	thread=$(ls "/proc/$pid/task" | grep -vx "$pid" | head -n 1)
+	thread=$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 ! -name "$pid" -printf "%f\n" -quit)
 	mkdir "$dir/one"
 	echo "$thread" >"$dir/one/tasks"
 	echo FROZEN >"$dir/one/freezer.state"

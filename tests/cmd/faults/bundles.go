@@ -58,7 +58,7 @@ func (w *worker) writeBundle(id string, network bool) error {
 	spec["linux"].(map[string]any)["cgroupsPath"] = filepath.Join("/", w.prefix+id, "deep", id)
 	if network {
 		hook := func(name string) []any {
-			return []any{map[string]any{"path": w.binary, "args": []string{"blackhole", "hook", name}, "timeout": 60}}
+			return []any{map[string]any{"path": w.Hooks, "args": []string{"blackhole", "hook", name}, "timeout": 60}}
 		}
 		spec["hooks"] = map[string]any{"createRuntime": hook("createRuntime"), "poststop": hook("poststop")}
 	}

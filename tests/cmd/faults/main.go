@@ -5,6 +5,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -53,6 +54,7 @@ func parent() (bool, error) {
 		names = append(names, s.name)
 	}
 	binary := flag.String("blackhole", "build/blackhole", "the binary under test")
+	hooks := flag.String("hooks", "", "the binary of the bundles' network hooks, of which one runs no process for its own; empty is the one under test")
 	commands := flag.String("command", strings.Join(names, ","), "commands under test")
 	kinds := flag.String("fault", strings.Join(faultKinds(), ","), "what goes wrong")
 	call := flag.String("call", "", "the one system call to count, such as unlinkat; empty is all")
@@ -86,7 +88,7 @@ func parent() (bool, error) {
 		t.kinds = append(t.kinds, k)
 	}
 	fmt.Fprintf(os.Stdout, "every call whose number is %d plus a multiple of %d\n", *offset, *stride)
-	if err := t.fill(job{Binary: path, Call: *call, Only: *only}, *pairs, *jobs); err != nil {
+	if err := t.fill(job{Binary: path, Hooks: cmp.Or(*hooks, path), Call: *call, Only: *only}, *pairs, *jobs); err != nil {
 		return false, err
 	}
 	t.print(os.Stdout)

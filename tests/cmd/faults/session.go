@@ -96,6 +96,11 @@ func (s *session) answer(n *notification) (unix.Errno, bool) {
 	if errno != 0 {
 		return errno, true
 	}
+	if c.name == "execve" { // until then it is the one that made it, and may be to become the supervisor
+		pid := threadGroup(int(n.pid))
+		_ = unix.Kill(pid, unix.SIGKILL)
+		s.killed[pid] = true
+	}
 	s.kill(s.fault.kind == killTree)
 	return 0, !s.killed[threadGroup(int(n.pid))]
 }

@@ -31,8 +31,8 @@ type worker struct {
 
 // job is what the parent asks of a worker.
 type job struct {
-	Binary, Prefix, Command, Fault, Call string
-	From, Stride, Only                   int
+	Binary, Hooks, Prefix, Command, Fault, Call string
+	From, Stride, Only                          int
 
 	binary, prefix string
 }

@@ -1,0 +1,102 @@
+package runtime
+
+import (
+	"os"
+	"slices"
+
+	"github.com/opencontainers/runc/libcontainer/configs"
+	"github.com/opencontainers/runc/libcontainer/utils"
+	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"blackhole/runtime/ahead"
+)
+
+// Network does what hooks of this program's own would do, in this process: the same
+// at the same time, without starting the program once more for each.
+type Network interface {
+	// Own tells whether that is what a hook does.
+	Own(hook specs.Hook, kind string) bool
+	// UpAhead brings up the network of a container in a namespace that is there
+	// before its first process is: state has this process's pid.
+	UpAhead(state specs.State, namespace string) error
+	// Adopt: this is the first process.
+	Adopt(id string, pid int) error
+	// Down takes it down; without one it does nothing.
+	Down(id string) error
+}
+
+// network is one that is being brought up beside the rest of a creation; nil where
+// hooks do it.
+type network struct {
+	Network
+	id   string
+	done chan error
+}
+
+// beginNetwork brings up the network of a container whose namespace is made ahead,
+// if the one hook that makes the network is our own.
+func (r *Runtime) beginNetwork(id string, hooks *specs.Hooks, config *configs.Config, work *ahead.Work) *network {
+	if r.Network == nil || hooks == nil || !work.MakesNetwork() || len(hooks.CreateRuntime) != 1 ||
+		len(hooks.Prestart) > 0 || //nolint:staticcheck // deprecated, and in use
+		!r.Network.Own(hooks.CreateRuntime[0], string(configs.CreateRuntime)) {
+		return nil
+	}
+	n := &network{Network: r.Network, id: id, done: make(chan error, 1)}
+	state := specs.State{Version: specs.Version, ID: id, Status: specs.StateCreating, Pid: os.Getpid()}
+	state.Bundle, state.Annotations = utils.Annotations(config.Labels)
+	go func() {
+		path, err := work.Network()
+		if err == nil {
+			err = n.UpAhead(state, path)
+		}
+		n.done <- err
+	}()
+	return n
+}
+
+// finish waits until the network is there, and takes the hook out of the
+// configuration.
+func (n *network) finish(config *configs.Config) error {
+	if n == nil {
+		return nil
+	}
+	err := <-n.done
+	n.done <- nil // for undo
+	if err == nil {
+		delete(config.Hooks, configs.CreateRuntime)
+	}
+	return err
+}
+
+// adopt: the container's first process is there.
+func (n *network) adopt(pid int) error {
+	if n == nil {
+		return nil
+	}
+	return n.Adopt(n.id, pid)
+}
+
+// undo waits, and takes it down.
+func (n *network) undo() error {
+	if n == nil {
+		return nil
+	}
+	err := <-n.done
+	n.done <- nil
+	if err != nil {
+		return nil //nolint:nilerr // who brings one up leaves nothing when that fails
+	}
+	return n.Down(n.id)
+}
+
+// poststopHere runs a poststop hook in this process if it is our own.
+func (r *Runtime) poststopHere(id string, c *configs.Command) (mine bool, err error) {
+	if r.Network == nil || len(c.Env) > 0 {
+		return false, nil
+	}
+	hook := specs.Hook{Path: c.Path, Args: slices.Clone(c.Args)}
+	if !r.Network.Own(hook, string(configs.Poststop)) {
+		return false, nil
+	}
+	return true, r.Network.Down(id)
+}
