@@ -4,6 +4,8 @@ package main
 
 import (
 	"os"
+	"runtime"
+	"slices"
 
 	"github.com/sirupsen/logrus"
 	"github.com/urfave/cli/v2"
@@ -17,7 +19,14 @@ var (
 	commit  = ""
 )
 
+// The main goroutine has the first thread until main lets go of it. A supervisor
+// keeps it: what a thread enters that Go is to end, the first one would stay in.
+func init() { runtime.LockOSThread() }
+
 func main() {
+	if !slices.Contains(os.Args, "up") {
+		runtime.UnlockOSThread()
+	}
 	logrus.SetFormatter(&plain{}) // until the flags are read
 	os.Exit(exitCode(run()))
 }

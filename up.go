@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"blackhole/bundle"
+	"blackhole/internal/ownthread"
 	"blackhole/netstats"
 	"blackhole/spec"
 	"blackhole/spec/host"
@@ -99,7 +100,9 @@ func up(c *cli.Context, report *report) error {
 	signal.Notify(stop, unix.SIGINT, unix.SIGTERM)
 	signal.Notify(leave, unix.SIGQUIT)
 	signal.Notify(reload, unix.SIGHUP)
-	return supervisor.Run(o, supervisor.Signals{Stop: stop, Leave: leave, Reload: reload})
+	return ownthread.Beside(func() error { // see init in main.go
+		return supervisor.Run(o, supervisor.Signals{Stop: stop, Leave: leave, Reload: reload})
+	})
 }
 
 // loadValid reads the configuration and fails with everything that is wrong in

@@ -6,9 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 
 	"golang.org/x/sys/unix"
+
+	"blackhole/internal/ownthread"
 )
 
 // namespaceID names a namespace: the device and inode of its file
@@ -42,19 +43,17 @@ func identify(namespace *os.File) (namespaceID, error) {
 	return namespaceID{Dev: uint64(st.Dev), Inode: st.Ino}, nil
 }
 
-// within runs f on a thread that is inside a network namespace. The thread ends
-// with f: it is never given back to others. What f starts as a goroutine is
-// outside again.
+// within runs f on a thread of its own that is inside a network namespace. What f
+// starts as a goroutine is outside again.
 func within(namespace *os.File, f func() error) error {
 	done := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // and no unlock: the thread dies with the goroutine
+	ownthread.Go(func() {
 		if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
 			done <- fmt.Errorf("cannot enter network namespace %s: %w", namespace.Name(), err)
 			return
 		}
 		done <- f()
-	}()
+	})
 	return <-done
 }
 

@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"runtime"
 
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/containerd/v2/pkg/shim"
@@ -21,6 +22,7 @@ import (
 	"github.com/containerd/plugin/registry"
 
 	"blackhole/cmd/containerd-shim-blackhole-v2/task"
+	"blackhole/internal/ownthread"
 )
 
 // Set by the linker, see the Makefile.
@@ -30,6 +32,10 @@ var (
 )
 
 const name = "io.containerd.blackhole.v2"
+
+// The main goroutine keeps the first thread: what a thread enters that Go is to end,
+// the first one would stay in.
+func init() { runtime.LockOSThread() }
 
 func main() {
 	if f, err := parse(os.Args[1:]); err == nil && f.action == "start" {
@@ -50,7 +56,10 @@ func main() {
 	// Package runtime reaps what it starts. Processes that a container leaves
 	// behind are its first process's, or the host's.
 	own := func(c *shim.Config) { c.NoReaper, c.NoSubreaper = true, true }
-	shim.RunShim(context.Background(), manager{}, own)
+	_ = ownthread.Beside(func() error {
+		shim.RunShim(context.Background(), manager{}, own)
+		return nil
+	})
 }
 
 func newService(c *plugin.InitContext) (any, error) {

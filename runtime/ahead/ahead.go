@@ -18,12 +18,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 
 	"github.com/opencontainers/cgroups"
 	devices "github.com/opencontainers/cgroups/devices/config"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"golang.org/x/sys/unix"
+
+	"blackhole/internal/ownthread"
 )
 
 // Work is what goes on in another thread, or has.
@@ -54,10 +55,8 @@ func (w *Work) Begin() {
 		return
 	}
 	w.done, w.named = make(chan error, 1), make(chan struct{})
-	go func() {
+	ownthread.Go(func() {
 		defer close(w.done)
-		// Never unlocked, so that the thread ends: it can never be like others again.
-		runtime.LockOSThread()
 		err := w.makeNamespaces()
 		close(w.named)
 		if err == nil {
@@ -65,7 +64,7 @@ func (w *Work) Begin() {
 		}
 		w.plan.settle()
 		w.done <- err
-	}()
+	})
 }
 
 // MakesNetwork tells whether a network namespace is among what is made.
