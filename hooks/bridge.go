@@ -165,6 +165,36 @@ func device(index int) string {
 	return ""
 }
 
+// lastOnBridge puts a bridge that nobody needs once this container is gone among
+// the container's links: what is removed together, the kernel waits for once.
+func (b *book) lastOnBridge(h *netlink.Handle, e *entry) error {
+	if e.Bridge == "" || e.Group == 0 {
+		return nil
+	}
+	for _, other := range b.Containers {
+		if other.Bridge == e.Bridge && other.ID != e.ID {
+			return nil
+		}
+	}
+	link, err := find(h, e.Bridge)
+	if err != nil || link == nil || link.Type() != "bridge" || !isOurs(link) {
+		return err
+	}
+	links, err := dump(h.LinkList)
+	if err != nil {
+		return fmt.Errorf("cannot list the host's interfaces: %w", err)
+	}
+	for _, l := range links {
+		if a := l.Attrs(); a.MasterIndex == link.Attrs().Index && a.Group != e.Group {
+			return nil // somebody else's is plugged into it
+		}
+	}
+	if err := h.LinkSetGroup(link, int(e.Group)); err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("cannot take leave of bridge %s: %w", e.Bridge, err)
+	}
+	return nil
+}
+
 // removeBridge deletes a bridge that we made, when nothing is plugged into it.
 func removeBridge(h *netlink.Handle, name string) error {
 	link, err := find(h, name)

@@ -117,6 +117,7 @@ func (n *Network) takeDown(b *book, k *kernel, e *entry) error {
 	if e.OuterEnd != 0 {
 		try(release(k.host, e.ID, e.OuterEnd))
 	}
+	try(b.lastOnBridge(k.host, e))
 	try(removeGroup(e.Group))
 	try(remove(k.host, hostEnd(e.ID)))
 	try(remove(k.host, ifbName(e.ID)))

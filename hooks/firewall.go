@@ -86,7 +86,7 @@ func (b *book) openFirewall(e *entry) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.CloseLasting() }() // nothing is unsent
+	defer hangUp(conn)
 
 	table, sets := tableOf(e.Bridge), map[string]*nftables.Set{}
 	for _, s := range newSets(table) {
@@ -127,7 +127,7 @@ func (e *entry) closeFirewall() error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.CloseLasting() }() // nothing is unsent
+	defer hangUp(conn)
 	have, err := tables(conn)
 	if err != nil || !have[tablePrefix+e.Bridge] {
 		return err
@@ -155,7 +155,7 @@ func removeTable(bridge string) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = conn.CloseLasting() }() // nothing is unsent
+	defer hangUp(conn)
 	have, err := tables(conn)
 	if err != nil || !have[tablePrefix+bridge] {
 		return err
@@ -196,6 +196,10 @@ func dialFirewall() (*nftables.Conn, error) {
 	}
 	return conn, nil
 }
+
+// hangUp closes a connection beside what follows: the kernel waits there for an RCU
+// grace period, as long as all that was asked of it took. Nothing is unsent.
+func hangUp(conn *nftables.Conn) { go func() { _ = conn.CloseLasting() }() }
 
 func flush(conn *nftables.Conn) error {
 	if err := conn.Flush(); err != nil {

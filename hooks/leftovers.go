@@ -163,7 +163,7 @@ func (n *Network) strayBridges(b *book, bridges, used map[string]bool) ([]Leftov
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = conn.CloseLasting() }() // nothing is unsent
+	defer hangUp(conn)
 	have, err := tables(conn)
 	if err != nil {
 		return nil, err
