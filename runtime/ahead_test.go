@@ -125,6 +125,47 @@ func aheadCases(t *testing.T) map[string]func(dir string, c *specs.Spec) {
 	return cases
 }
 
+// What cannot be made is told as libcontainer tells it.
+func TestMadeAheadFailsTheSame(t *testing.T) {
+	for name, m := range map[string]specs.Mount{
+		"no source":         {Type: "bind", Source: "/missing", Destination: "/data", Options: []string{"bind"}},
+		"folder on a file":  {Type: "bind", Source: "/proc/self", Destination: "/bin/busybox", Options: []string{"bind"}},
+		"tmpfs on a file":   {Type: "tmpfs", Source: "t", Destination: "/bin/busybox"},
+		"not an option":     {Type: "tmpfs", Source: "t", Destination: "/data", Options: []string{"nope=1"}},
+		"on all":            {Type: "tmpfs", Source: "t", Destination: "/"},
+		"in proc":           {Type: "tmpfs", Source: "t", Destination: "/proc/sys"},
+		"through a file":    {Type: "tmpfs", Source: "t", Destination: "/bin/busybox/x"},
+		"no such type":      {Type: "nope", Source: "t", Destination: "/data"},
+		"sysfs over a link": {Type: "sysfs", Source: "t", Destination: "/link"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var said []string
+			for _, plain := range []bool{true, false} {
+				dir, _ := newBundle(t, "true")
+				if err := os.Symlink("tmp", filepath.Join(dir, "rootfs/link")); err != nil {
+					t.Fatal(err)
+				}
+				c := bundle.Default()
+				c.Process.Terminal = false
+				c.Mounts = append(c.Mounts, m)
+				writeConfig(t, dir, c)
+				r := &Runtime{Root: filepath.Join(t.TempDir(), "run"), Warn: func(err error) { t.Error(err) }}
+				_, err := r.Run(RunOptions{CreateOptions: CreateOptions{ID: "ahead-test", Bundle: dir, plain: plain}})
+				if err == nil {
+					t.Fatal("it could be made")
+				}
+				said = append(said, regexp.MustCompile(`fd/\d+`).ReplaceAllString(strings.ReplaceAll(err.Error(), dir, "DIR"), "fd/N"))
+				if left, err := os.ReadDir(r.Root); len(left) > 0 {
+					t.Errorf("left: %v, %v", left, err)
+				}
+			}
+			if said[0] != said[1] {
+				t.Errorf("by libcontainer alone: %s\nmade ahead: %s", said[0], said[1])
+			}
+		})
+	}
+}
+
 // lookInside runs a container and tells what it saw, what is in the bundle
 // afterwards, and whether something is made ahead.
 func lookInside(t *testing.T, change func(string, *specs.Spec), plain bool) (seen, left string, some bool) {

@@ -91,6 +91,7 @@ func (w *Work) Apply(config *configs.Config) error {
 		return nil
 	}
 	if err := <-w.done; err != nil {
+		w.plan.removePoints()
 		return fmt.Errorf("mounts made ahead: %w", err)
 	}
 	for t, f := range map[configs.NamespaceType]*os.File{configs.NEWNS: w.mnt, configs.NEWNET: w.net, configs.NEWIPC: w.ipc} {

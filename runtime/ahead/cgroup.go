@@ -42,7 +42,7 @@ type cgroupsMade struct {
 // mounts of a plain bundle, and a third of what the container's first process does.
 func (p *plan) mountCgroups(root int, m *configs.Mount) error {
 	const flags = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
-	if err := fresh(root, &configs.Mount{Source: "tmpfs", Device: "tmpfs", Destination: m.Destination, Flags: flags, Data: "mode=755"}); err != nil {
+	if err := fresh(root, &configs.Mount{Source: "tmpfs", Device: "tmpfs", Destination: m.Destination, Flags: flags, Data: "mode=755"}, &p.points); err != nil {
 		return err
 	}
 	at, err := open(root, strings.TrimPrefix(m.Destination, "/"))
@@ -56,7 +56,7 @@ func (p *plan) mountCgroups(root int, m *configs.Mount) error {
 		return cgroups.err
 	}
 	for _, b := range cgroups.binds {
-		if err := bind(at, b); err != nil {
+		if err := bind(at, b, new([]string)); err != nil {
 			return err
 		}
 		controllers := strings.Split(b.Destination, ",")

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/opencontainers/runc/libcontainer/configs"
@@ -22,11 +24,11 @@ func (p *plan) mount() error {
 	for i, m := range p.mounts {
 		switch m.Device {
 		case "bind":
-			err = bind(root, m)
+			err = bind(root, m, &p.points)
 		case "cgroup":
 			err = p.mountCgroups(root, m)
 		default:
-			err = fresh(root, m)
+			err = fresh(root, m, &p.points)
 		}
 		if errors.Is(err, unix.ELOOP) {
 			return p.leave(i)
@@ -59,8 +61,8 @@ func (p *plan) leave(i int) error {
 }
 
 // fresh mounts a new file system.
-func fresh(root int, m *configs.Mount) error {
-	at, made, err := target(root, m.Destination, true)
+func fresh(root int, m *configs.Mount, points *[]string) error {
+	at, made, err := target(root, m.Destination, true, points)
 	if err != nil {
 		return err
 	}
@@ -81,7 +83,7 @@ func fresh(root int, m *configs.Mount) error {
 }
 
 // bind mounts what is there already. All is set before it can be seen.
-func bind(root int, m *configs.Mount) error {
+func bind(root int, m *configs.Mount, points *[]string) error {
 	flags := uint(unix.OPEN_TREE_CLONE | unix.OPEN_TREE_CLOEXEC)
 	if m.Flags&unix.MS_REC != 0 {
 		flags |= unix.AT_RECURSIVE
@@ -98,7 +100,7 @@ func bind(root int, m *configs.Mount) error {
 	if err := unix.Fstat(tree, &st); err != nil {
 		return os.NewSyscallError("fstat", err)
 	}
-	at, _, err := target(root, m.Destination, st.Mode&unix.S_IFMT == unix.S_IFDIR)
+	at, _, err := target(root, m.Destination, st.Mode&unix.S_IFMT == unix.S_IFDIR, points)
 	if err != nil {
 		return err
 	}
@@ -168,9 +170,9 @@ func attributes(flags int) *unix.MountAttr {
 }
 
 // target opens a mount point, and makes it and what is above it where it is
-// missing, as libcontainer does. No symbolic link is followed, so that an open one
+// missing, as libcontainer does; what it made is added to points. No symbolic link is followed, so that an open one
 // is where its path says, whatever somebody renames.
-func target(root int, path string, dir bool) (fd int, made bool, err error) {
+func target(root int, path string, dir bool, points *[]string) (fd int, made bool, err error) {
 	path = strings.TrimPrefix(path, "/")
 	fd, err = open(root, path)
 	if !errors.Is(err, unix.ENOENT) {
@@ -195,6 +197,9 @@ func target(root int, path string, dir bool) (fd int, made bool, err error) {
 		if err != nil && !errors.Is(err, unix.EEXIST) {
 			return -1, false, at(path, err)
 		}
+		if err == nil {
+			*points = append(*points, path[:len(path)-len(rest)+len(name)])
+		}
 		next, err := open(parent, name)
 		if err != nil {
 			return -1, false, at(path, err)
@@ -206,6 +211,27 @@ func target(root int, path string, dir bool) (fd int, made bool, err error) {
 			unix.Close(parent)
 		}
 		parent, rest = next, below
+	}
+}
+
+// removePoints removes the mount points that were made, where they can be seen: not
+// what lies in file systems that are gone with the namespace.
+func (p *plan) removePoints() {
+	root, err := unix.Open(p.root, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(root)
+	for _, path := range slices.Backward(p.points) {
+		dir, name := filepath.Split(path)
+		parent, err := open(root, "./"+dir)
+		if err != nil {
+			continue
+		}
+		if unix.Unlinkat(parent, name, unix.AT_REMOVEDIR) != nil {
+			_ = unix.Unlinkat(parent, name, 0)
+		}
+		unix.Close(parent)
 	}
 }
 

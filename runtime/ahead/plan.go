@@ -20,6 +20,7 @@ type plan struct {
 	joined  []configs.Namespace
 	// mounts, of all, are made in their order, before rest.
 	all, mounts, rest []*configs.Mount
+	points            []string // mount points that were made, below root
 	// devices that libcontainer is to make; nodes are made here, in the folder /dev.
 	devices, nodes []*devices.Device
 	// cgroup makes the cgroups of version 1, which are to be mounted; ownView says
