@@ -1,8 +1,10 @@
 package runtime
 
 import (
+	"fmt"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runc/libcontainer/utils"
@@ -23,6 +25,23 @@ type Network interface {
 	Adopt(id string, pid int) error
 	// Down takes it down; without one it does nothing.
 	Down(id string) error
+}
+
+// networkTime is what a bundle's own hooks have, see hooks/params: they take
+// milliseconds, but wait for each other.
+const networkTime = 60 * time.Second
+
+// inTime gives up on what takes longer than a hook may. What it did until then is
+// found by gc.
+func inTime(f func() error) error {
+	done := make(chan error, 1)
+	go func() { done <- f() }()
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(networkTime):
+		return fmt.Errorf("its network is not done after %s", networkTime)
+	}
 }
 
 // network is one that is being brought up beside the rest of a creation; nil where
@@ -47,7 +66,7 @@ func (r *Runtime) beginNetwork(id string, hooks *specs.Hooks, config *configs.Co
 	go func() {
 		path, err := work.Network()
 		if err == nil {
-			err = n.UpAhead(state, path)
+			err = inTime(func() error { return n.UpAhead(state, path) })
 		}
 		n.done <- err
 	}()
@@ -73,7 +92,7 @@ func (n *network) adopt(pid int) error {
 	if n == nil {
 		return nil
 	}
-	return n.Adopt(n.id, pid)
+	return inTime(func() error { return n.Adopt(n.id, pid) })
 }
 
 // undo waits, and takes it down.
@@ -86,7 +105,7 @@ func (n *network) undo() error {
 	if err != nil {
 		return nil //nolint:nilerr // who brings one up leaves nothing when that fails
 	}
-	return n.Down(n.id)
+	return inTime(func() error { return n.Down(n.id) })
 }
 
 // poststopHere runs a poststop hook in this process if it is our own.
@@ -98,5 +117,5 @@ func (r *Runtime) poststopHere(id string, c *configs.Command) (mine bool, err er
 	if !r.Network.Own(hook, string(configs.Poststop)) {
 		return false, nil
 	}
-	return true, r.Network.Down(id)
+	return true, inTime(func() error { return r.Network.Down(id) })
 }
