@@ -68,6 +68,7 @@ func (r *Runtime) poststop(id string, rec *record) {
 	for i, hook := range rec.Poststop {
 		mine, err := r.poststopHere(id, hook)
 		if !mine {
+			setEnvironment(hook)
 			err = hook.Run(state)
 		}
 		if err != nil {

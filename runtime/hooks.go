@@ -58,8 +58,7 @@ func checkHooks(hooks *specs.Hooks) error {
 // tells what they belong to once a killed creation has left them behind.
 const hookVariable = "BLACKHOLE_HOOK_OF"
 
-// markHooks puts the mark on the hooks. One without an environment of its own
-// has the caller's, as ever.
+// markHooks puts the mark on the hooks.
 func markHooks(config *configs.Config, dir string) {
 	for _, kind := range []configs.HookName{configs.Prestart, configs.CreateRuntime} {
 		for _, h := range config.Hooks[kind] {
@@ -67,11 +66,22 @@ func markHooks(config *configs.Config, dir string) {
 			if !ok {
 				continue
 			}
-			if c.Env == nil {
-				c.Env = os.Environ()
-			}
+			setEnvironment(c.Command)
 			c.Env = append(c.Env, hookVariable+"="+dir)
 		}
+	}
+}
+
+// setEnvironment: a hook outside the container without an environment of its own
+// has $PATH. It would have the caller's: what a unit's secrets are in, descriptors
+// and sockets that are the runtime's, libraries to load.
+func setEnvironment(c *configs.Command) {
+	if c.Env != nil {
+		return
+	}
+	c.Env = []string{}
+	if path, ok := os.LookupEnv("PATH"); ok {
+		c.Env = append(c.Env, "PATH="+path)
 	}
 }
 
@@ -120,6 +130,7 @@ func (rec *recordData) poststart(id string, pid int) error {
 		Annotations: rec.Annotations,
 	}
 	for i, hook := range rec.Poststart {
+		setEnvironment(hook)
 		if err := hook.Run(state); err != nil {
 			return fmt.Errorf("cannot run poststart hook #%d %s: %w", i, hook.Path, err)
 		}

@@ -1,9 +1,12 @@
 package runtime
 
 import (
+	"math"
 	"os"
+	"strconv"
 
 	"github.com/opencontainers/runc/libcontainer"
+	"golang.org/x/sys/unix"
 
 	// The cgroup managers refuse device rules unless this is linked in.
 	_ "github.com/opencontainers/cgroups/devices"
@@ -17,6 +20,23 @@ import (
 // at init. Without the pipes "init" is an argument like any other.
 func init() {
 	if len(os.Args) > 1 && os.Args[1] == "init" && os.Getenv("_LIBCONTAINER_INITPIPE") != "" {
+		keepDescriptors()
 		libcontainer.Init() // does not return
+	}
+}
+
+// keepDescriptors: the pipes to the creator and the binary itself are not for
+// createContainer hooks, which this process runs long before libcontainer closes
+// all for the program. What the program is to have has lower numbers.
+func keepDescriptors() {
+	first := math.MaxInt
+	for _, name := range []string{"_LIBCONTAINER_CONSOLE", "_LIBCONTAINER_INITPIPE"} {
+		if fd, err := strconv.Atoi(os.Getenv(name)); err == nil {
+			first = min(first, fd)
+		}
+	}
+	if first < math.MaxInt {
+		// Before Linux 5.11 they stay, as they do with runc.
+		_ = unix.CloseRange(uint(first), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
 	}
 }

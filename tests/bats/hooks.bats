@@ -184,3 +184,38 @@ ended() {
 	[[ $(cat "$log") == ran$'\n'ran ]]
 	bh delete --force "$id"
 }
+
+@test "hooks and programs get what config.json gives them: no variable of the caller's, no descriptor of the runtime's" {
+	not_runc "hands on the caller's environment"
+	local kind hooks='{}' bad
+	for kind in prestart createRuntime createContainer poststart poststop; do
+		hooks=$(jq '.[$kind] = [
+			{path: "/bin/cp", args: ["cp", "/proc/self/environ", "\($work)/\($kind).none"]},
+			{path: "/bin/cp", args: ["cp", "/proc/self/environ", "\($work)/\($kind).own"], env: ["A=1"]},
+			{path: "/bin/sh", args: ["sh", "-c", "exec ls -l /proc/self/fd >\($work)/\($kind).fds"]}]' --arg kind "$kind" --arg work "$work" <<<"$hooks")
+	done
+	hooks=$(jq '.startContainer = [{path: "/bin/busybox", args: ["cp", "/proc/self/environ", "/tmp/start"]},
+		{path: "/bin/sh", args: ["sh", "-c", "exec ls -l /proc/self/fd >/tmp/fds"]}]' <<<"$hooks")
+	configure '.hooks = $hooks | .process.env = ["B=2", "HOME=/"]' --argjson hooks "$hooks"
+	program /bin/busybox cp /proc/self/environ /tmp/program
+	exec 7</etc/passwd 8>"$work/file"
+	run -0 env -i PATH=/usr/bin:/bin SECRET=x LD_PRELOAD=/nonexistent.so LISTEN_FDS=0 LISTEN_PID=1 NOTIFY_SOCKET= _LIBCONTAINER_STATEDIR=/x \
+		"$BLACKHOLE" --root "$root" run -b "$bundle" "$id" </dev/null 3>&-
+	exec 7<&- 8>&-
+	[[ -z $output && $(tr '\0' ' ' <"$bundle/rootfs/tmp/program") == "B=2 HOME=/ " ]]
+	for kind in prestart createRuntime createContainer poststart poststop; do
+		# The runtime's own mark, by which it finds a hook that a killed creation left.
+		bad=$(tr '\0' '\n' <"$work/$kind.none" | grep -v '^PATH=\|^BLACKHOLE_HOOK_OF=' || true)
+		[[ -z $bad ]] || { echo "$kind: $bad"; return 1; }
+		bad=$(tr '\0' '\n' <"$work/$kind.own" | grep -v '^A=1$\|^BLACKHOLE_HOOK_OF=' || true)
+		[[ -z $bad ]] || { echo "$kind: $bad"; return 1; }
+		grep -q 'A=1' "$work/$kind.own"
+		bad=$(grep -v ' [012] -> \| -> /proc/[0-9]*/fd$\|^total' "$work/$kind.fds" || true)
+		[[ -z $bad ]] || { echo "$kind: $bad"; return 1; }
+		grep -q ' 0 -> ' "$work/$kind.fds"
+	done
+	# Those inside have the program's.
+	[[ $(tr '\0' ' ' <"$bundle/rootfs/tmp/start") == "B=2 HOME=/ " ]]
+	bad=$(grep -v ' [012] -> \| 3$\| -> /proc/[0-9]*/fd$\|^total' "$bundle/rootfs/tmp/fds" || true)
+	[[ -z $bad ]]
+}
