@@ -8,8 +8,6 @@ load attacks
 
 setup() { attack_setup; }
 teardown() {
-	bh delete --force "$id-b" 2>/dev/null || true
-	if mountpoint -q "$work/v"; then umount "$work/v"; fi
 	rm -rf "$work/bundle/rootfs/dev" # links of the attacks' own
 	oci_teardown
 }
@@ -159,96 +157,4 @@ links_to() { printf '%s\n' "$1" "../../../../../../../../../../../..$1"; }
 		is_untouched
 		[[ $(cat "$work/host/file") == secret ]]
 	done
-}
-
-# raced MOUNT-JQ PROGRAM…: while the container beside exchanges /v/a, a folder,
-# with /v/b, a link, containers are made that use /v/a.
-raced() {
-	local i ok=0
-	for ((i = 0; i < RACES; i++)); do
-		run --separate-stderr timeout 120 "$BLACKHOLE" --root "$root" run -b "$bundle" "$id" </dev/null 3>&-
-		((status != 124))
-		one_line
-		[[ -z $output ]] || {
-			echo "$output"
-			return 1
-		}
-		is_untouched
-		if ((status == 0)); then ok=$((ok + 1)); fi
-	done
-	echo "raced $RACES times, $ok of them ran" >&3
-}
-
-# volume: a file system of its own, for renames hold up all others on theirs.
-volume() {
-	mkdir "$work/v"
-	mount -t tmpfs -o size=1m,mode=755 tmpfs "$work/v"
-}
-
-# share ON: in both containers.
-share() {
-	configure '.mounts += [{destination: $on, source: $v, type: "bind", options: ["bind"]}]' --arg v "$work/v" --arg on "$1"
-}
-
-@test "a folder of a shared volume that is exchanged with a link while mounts are made below it (CVE-2021-30465)" {
-	by_hand
-	sentinel
-	volume
-	mkdir -p "$work/v/a" "$work/secret"
-	ln -s "../../../../../../../../../../..$work/host/folder" "$work/v/b"
-	share /v
-	beside attack exchange /v/a /v/b
-	# A runtime that looks first and acts then is beaten, here and now.
-	run -0 "$attack" naive "$work/v" "$work/host/folder/x" 30
-	[[ $output == "made $work/host/folder/x" ]]
-	rmdir "$work/host/folder/x"
-	untouched=$(looks)
-	configure '.mounts += [{destination: "/v/a/x", source: "tmpfs", type: "tmpfs", options: ["size=64k"]},
-		{destination: "/v/a/y/z", source: $secret, type: "bind", options: ["bind"]}]' --arg secret "$work/secret"
-	# Nor may the mount land on something else inside.
-	program attack mounted at=/proc/self at=/proc/x at=/proc/y at=/x at=/y / "$work/host" "$work/host/folder"
-	raced
-	bh kill "$id-b" KILL
-}
-
-@test "the same with a link to /, to /proc and to the root of the container's mount" {
-	by_hand
-	sentinel
-	local to
-	volume
-	mkdir -p "$work/v/a" "$work/secret"
-	share /v
-	beside sleep 1000
-	configure '.mounts += [{destination: "/v/a/self", source: $secret, type: "bind", options: ["bind"]}]' --arg secret "$work/secret"
-	program attack mounted at=/proc/self at=/proc/1 / "$work/host"
-	for to in / /proc /proc/self/root; do
-		[[ -d $work/v/a ]] || mkdir "$work/v/a"
-		ln -sfn "$to" "$work/v/b"
-		bh exec -d "$id-b" attack exchange /v/a /v/b
-		RACES=$((RACES / 3)) raced
-		bh delete --force "$id-b"
-		rm -rf "$work/v/a" "$work/v/b"
-		beside sleep 1000
-	done
-}
-
-@test "a shared /dev whose null and console are exchanged with links while paths are masked (CVE-2025-31133, CVE-2025-52565)" {
-	by_hand
-	sentinel
-	local name
-	configure '.mounts |= map(select(.destination | startswith("/dev") | not))'
-	volume
-	share /dev
-	mknod -m 666 "$work/v/null" c 1 3
-	cp -a "$bundle" "$work/beside"
-	jq '.mounts[-1].destination = "/v"' "$bundle/config.json" >"$work/beside/config.json"
-	program attack masks /proc/kcore /proc/keys /proc/timer_list /sys/firmware
-	configure '.linux.maskedPaths = ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"]'
-	run -0 bh run -b "$bundle" "$id" </dev/null
-	[[ -z $output ]]
-	ln -s /proc/sys/kernel/core_pattern "$work/v/evil"
-	beside attack exchange /v/null /v/evil
-	raced
-	[[ $(find "$work/v" -lname /proc/sys/kernel/core_pattern | wc -l) == 1 ]]
-	bh kill "$id-b" KILL
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,6 +34,9 @@ func listDescriptors(args []string) error {
 		target, err := os.Readlink("/proc/" + of + "/fd/" + name)
 		if err != nil || of == "self" && target == "anon_inode:[eventpoll]" || of == "self" && target == "anon_inode:[eventfd]" {
 			continue // gone, or of Go's own poller
+		}
+		if of == "self" && strings.HasPrefix(target, "/sys/fs/cgroup/cpu") {
+			continue // Go's own, for GOMAXPROCS
 		}
 		fmt.Println(name, target)
 	}
@@ -82,4 +86,17 @@ func leakCwd(args []string) error {
 		return err
 	}
 	return outsideCwd(nil)
+}
+
+// strayed tells all by which this process could be outside: its working directory,
+// descriptors, and any way to the files whose DEVICE:INODE are given.
+func strayed(args []string) error {
+	fmt.Println("looked")
+	if err := outsideCwd(nil); err != nil {
+		return err
+	}
+	if err := listDescriptors(nil); err != nil {
+		return err
+	}
+	return sees(args)
 }

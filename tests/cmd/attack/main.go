@@ -35,8 +35,9 @@ var verbs = map[string]func(args []string) error{
 	"stdout":    growStdout,
 	"connect":   connectUnix,
 	"mounted":   mountedOutside,
+	"sees":      sees,
+	"strayed":   strayed,
 	"sleep":     sleepForever,
-	"dumpable":  dumpable,
 	"writefile": writeFile,
 }
 

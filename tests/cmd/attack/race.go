@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,13 +12,19 @@ import (
 )
 
 // exchange swaps two names without end, as renameat2(2) does in one step: there
-// is no moment at which one of them is missing. It pauses between, for a path
-// with .. in it is resolved anew by openat2(2) at each rename on the whole host.
+// is no moment at which one of them is missing. Its pace changes, from none to
+// 50 µs between two, for windows are of all widths.
 func exchange(args []string) error {
 	for {
-		_ = unix.Nanosleep(&unix.Timespec{Nsec: 20_000}, nil)
-		if err := unix.Renameat2(unix.AT_FDCWD, args[0], unix.AT_FDCWD, args[1], unix.RENAME_EXCHANGE); err != nil {
-			return err
+		// Three of four bursts are without a pause.
+		pause := unix.Timespec{Nsec: max(0, rand.Int64N(200_000)-150_000)}
+		for range 1 + rand.IntN(64) {
+			if pause.Nsec > 0 {
+				_ = unix.Nanosleep(&pause, nil)
+			}
+			if err := unix.Renameat2(unix.AT_FDCWD, args[0], unix.AT_FDCWD, args[1], unix.RENAME_EXCHANGE); err != nil {
+				return err
+			}
 		}
 	}
 }
