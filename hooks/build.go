@@ -127,7 +127,7 @@ func (n *Network) takeDown(b *book, k *kernel, e *entry) error {
 	known := b.Containers[e.ID] != nil
 	delete(b.Containers, e.ID)
 	if e.Bridge != "" && !b.uses(e.Bridge) {
-		try(removeTable(e.Bridge))
+		try(removeTables(e.Bridge))
 		try(removeBridge(k.host, e.Bridge))
 	}
 	if len(b.Containers) == 0 && b.NamesMounted {

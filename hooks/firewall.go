@@ -11,8 +11,9 @@ import (
 	"blackhole/hooks/params"
 )
 
-// Each bridge has one nftables table of its own. Its rules are the bridge's and
-// never change; what a container adds are elements of its sets and maps:
+// Each bridge has two nftables tables of its own. Their rules are the bridge's and
+// never change; what a container adds are elements of their sets and maps. Those
+// of address translation:
 //
 //	masqueraded4  the addresses that reach other networks under the host's
 //	ports4        protocol and port of the host to address and port of a container
@@ -22,10 +23,6 @@ import (
 
 // tablePrefix starts the name of our tables.
 const tablePrefix = "io.blackhole."
-
-func tableOf(bridge string) *nftables.Table {
-	return &nftables.Table{Family: nftables.TableFamilyINet, Name: tablePrefix + bridge}
-}
 
 // element is one element of a named set.
 type element struct {
@@ -78,7 +75,41 @@ func protocol(name string) []byte {
 
 func port(number uint16) []byte { return []byte{byte(number >> 8), byte(number), 0, 0} }
 
-// openFirewall puts a container into its bridge's table. The table is made, with
+// ruleset is a kind of table that each bridge has one of.
+type ruleset struct {
+	family   nftables.TableFamily
+	sets     func(*nftables.Table) []*nftables.Set
+	rules    func(conn *nftables.Conn, table *nftables.Table, e *entry, sets map[string]*nftables.Set) error
+	elements func(*entry) []element
+}
+
+// translation is what the top of this file is about; genuine.go has the other.
+func rulesets() []ruleset {
+	return []ruleset{{
+		family:   nftables.TableFamilyINet,
+		sets:     newSets,
+		elements: (*entry).elements,
+		rules: func(conn *nftables.Conn, table *nftables.Table, e *entry, sets map[string]*nftables.Set) error {
+			return addRules(conn, table, e.Bridge, e.Subnet, sets)
+		},
+	}, {
+		family:   nftables.TableFamilyBridge,
+		sets:     genuineSets,
+		elements: (*entry).genuine,
+		rules:    addGenuineRules,
+	}}
+}
+
+// of is the table of a bridge, with its sets by name.
+func (r ruleset) of(bridge string) (*nftables.Table, map[string]*nftables.Set) {
+	table, sets := &nftables.Table{Family: r.family, Name: tablePrefix + bridge}, map[string]*nftables.Set{}
+	for _, s := range r.sets(table) {
+		sets[s.Name] = s
+	}
+	return table, sets
+}
+
+// openFirewall puts a container into its bridge's tables. One is made, with
 // all the containers of the book, when it is not there: a bridge is new, or
 // somebody flushed the host's rules.
 func (b *book) openFirewall(e *entry) error {
@@ -87,86 +118,101 @@ func (b *book) openFirewall(e *entry) error {
 		return err
 	}
 	defer hangUp(conn)
-
-	table, sets := tableOf(e.Bridge), map[string]*nftables.Set{}
-	for _, s := range newSets(table) {
-		sets[s.Name] = s
+	for _, r := range rulesets() {
+		err := b.join(conn, r, e)
+		if r.family == nftables.TableFamilyBridge && errors.Is(err, unix.EOPNOTSUPP) {
+			continue // a kernel without CONFIG_NF_TABLES_BRIDGE: docs/network.md says what is missing then
+		}
+		if err != nil {
+			return err
+		}
 	}
-	have, err := tables(conn)
+	return nil
+}
+
+func (b *book) join(conn *nftables.Conn, r ruleset, e *entry) error {
+	table, sets := r.of(e.Bridge)
+	have, err := tables(conn, r.family)
 	if err != nil {
 		return err
 	}
 	if have[table.Name] {
-		if err := addElements(conn, sets, e.elements()); err != nil {
+		if err := addElements(conn, sets, r.elements(e)); err != nil {
 			return err
 		}
 		return flush(conn)
 	}
 	conn.AddTable(table)
-	if err := addRules(conn, table, e.Bridge, e.Subnet, sets); err != nil {
+	if err := r.rules(conn, table, e, sets); err != nil {
 		return err
 	}
 	for _, other := range b.Containers {
 		if other.Bridge != e.Bridge {
 			continue
 		}
-		if err := addElements(conn, sets, other.elements()); err != nil {
+		if err := addElements(conn, sets, r.elements(other)); err != nil {
 			return err
 		}
 	}
 	return flush(conn)
 }
 
-// closeFirewall takes a container out of its bridge's table.
+// closeFirewall takes a container out of its bridge's tables.
 func (e *entry) closeFirewall() error {
-	all := e.elements()
-	if len(all) == 0 {
-		return nil
-	}
 	conn, err := dialFirewall()
 	if err != nil {
 		return err
 	}
 	defer hangUp(conn)
-	have, err := tables(conn)
-	if err != nil || !have[tablePrefix+e.Bridge] {
+	for _, r := range rulesets() {
+		all := r.elements(e)
+		have, err := tables(conn, r.family)
+		if err != nil {
+			return err
+		}
+		if len(all) == 0 || !have[tablePrefix+e.Bridge] {
+			continue
+		}
+		_, sets := r.of(e.Bridge)
+		// To delete what is not there would be an error, and a hook that was
+		// killed may not have come so far: so they are added first.
+		if err := addElements(conn, sets, all); err != nil {
+			return err
+		}
+		for _, el := range all {
+			if err := conn.SetDeleteElements(sets[el.set], []nftables.SetElement{el.SetElement}); err != nil {
+				return fmt.Errorf("cannot remove from the firewall's set %s: %w", el.set, err)
+			}
+		}
+		if err := flush(conn); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeTables deletes a bridge's tables, if they are there.
+func removeTables(bridge string) error {
+	conn, err := dialFirewall()
+	if err != nil {
 		return err
 	}
-	sets := map[string]*nftables.Set{}
-	for _, s := range newSets(tableOf(e.Bridge)) {
-		sets[s.Name] = s
-	}
-	// To delete what is not there would be an error, and a hook that was
-	// killed may not have come so far: so they are added first.
-	if err := addElements(conn, sets, all); err != nil {
-		return err
-	}
-	for _, el := range all {
-		if err := conn.SetDeleteElements(sets[el.set], []nftables.SetElement{el.SetElement}); err != nil {
-			return fmt.Errorf("cannot remove from the firewall's set %s: %w", el.set, err)
+	defer hangUp(conn)
+	for _, r := range rulesets() {
+		have, err := tables(conn, r.family)
+		if err != nil {
+			return err
+		}
+		if table, _ := r.of(bridge); have[table.Name] {
+			conn.DelTable(table)
 		}
 	}
 	return flush(conn)
 }
 
-// removeTable deletes a bridge's table, if it is there.
-func removeTable(bridge string) error {
-	conn, err := dialFirewall()
-	if err != nil {
-		return err
-	}
-	defer hangUp(conn)
-	have, err := tables(conn)
-	if err != nil || !have[tablePrefix+bridge] {
-		return err
-	}
-	conn.DelTable(tableOf(bridge))
-	return flush(conn)
-}
-
-// tables lists the inet tables by name. A kernel without nf_tables has none.
-func tables(conn *nftables.Conn) (map[string]bool, error) {
-	list, err := conn.ListTablesOfFamily(nftables.TableFamilyINet)
+// tables lists the tables of a family by name. A kernel without nf_tables has none.
+func tables(conn *nftables.Conn, family nftables.TableFamily) (map[string]bool, error) {
+	list, err := conn.ListTablesOfFamily(family)
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
 		return nil, nil
 	}

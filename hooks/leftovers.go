@@ -164,13 +164,15 @@ func (n *Network) strayBridges(b *book, bridges, used map[string]bool) ([]Leftov
 		return nil, err
 	}
 	defer hangUp(conn)
-	have, err := tables(conn)
-	if err != nil {
-		return nil, err
-	}
-	for table := range have {
-		if bridge, ours := strings.CutPrefix(table, tablePrefix); ours {
-			bridges[bridge] = true
+	for _, r := range rulesets() {
+		have, err := tables(conn, r.family)
+		if err != nil {
+			return nil, err
+		}
+		for table := range have {
+			if bridge, ours := strings.CutPrefix(table, tablePrefix); ours {
+				bridges[bridge] = true
+			}
 		}
 	}
 	var found []Leftover
@@ -198,7 +200,7 @@ func (n *Network) dropBridge(name string) error {
 		return err
 	}
 	defer k.close()
-	return errors.Join(removeTable(name), removeBridge(k.host, name))
+	return errors.Join(removeTables(name), removeBridge(k.host, name))
 }
 
 // busyNamespaces are the network namespaces that some process is in, by their

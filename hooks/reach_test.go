@@ -43,6 +43,8 @@ func ask(protocol, address string) string {
 // do is the other side of serve and ask, in a process of its own.
 func do(words []string) {
 	switch words[0] {
+	case "frame":
+		sendFrame(words[1])
 	case "serve":
 		if words[1] == "udp" {
 			conn, err := net.ListenPacket("udp", ":"+words[2])

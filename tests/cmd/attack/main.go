@@ -32,6 +32,7 @@ var verbs = map[string]func(args []string) error{
 	"tiocsti":   typeAhead,
 	"devices":   openDevices,
 	"cgroup":    cgroupEscape,
+	"hostlinks": hostLinks,
 	"stdout":    growStdout,
 	"connect":   connectUnix,
 	"mounted":   mountedOutside,
