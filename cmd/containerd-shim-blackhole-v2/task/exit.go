@@ -90,12 +90,17 @@ type Exit struct {
 	At   time.Time `json:"at"`
 }
 
+type savedExit struct {
+	Version int `json:"version"`
+	Exit
+}
+
 // exitFile is in the bundle, for whoever removes the container after the shim
 // has died.
 const exitFile = "exit.json"
 
 func saveExit(bundle string, e Exit) error {
-	data, err := json.Marshal(e)
+	data, err := json.Marshal(savedExit{filesVersion, e})
 	if err != nil {
 		return err
 	}
@@ -104,14 +109,16 @@ func saveExit(bundle string, e Exit) error {
 
 // LoadExit tells how a container's first process ended, if a shim has seen it.
 func LoadExit(bundle string) (e Exit, known bool, err error) {
-	data, err := os.ReadFile(filepath.Join(bundle, exitFile))
+	path := filepath.Join(bundle, exitFile)
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return e, false, nil
 	}
+	var saved savedExit
 	if err == nil {
-		err = json.Unmarshal(data, &e)
+		err = readVersioned(path, data, &saved)
 	}
-	return e, err == nil, err
+	return saved.Exit, err == nil, err
 }
 
 // warn logs what went wrong with a container without making a call fail.

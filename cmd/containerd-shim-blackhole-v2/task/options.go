@@ -14,6 +14,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"blackhole/internal/atomicfile"
+	"blackhole/internal/fileversion"
 	"blackhole/runtime"
 )
 
@@ -88,8 +89,16 @@ func (o Options) Runtime(namespace string) *runtime.Runtime {
 // after the shim has died.
 const optionsFile = "options.json"
 
+// filesVersion is that of optionsFile and of exitFile.
+const filesVersion = 1
+
+type savedOptions struct {
+	Version int `json:"version"`
+	Options
+}
+
 func (o Options) save(bundle string) error {
-	data, err := json.Marshal(o)
+	data, err := json.Marshal(savedOptions{filesVersion, o})
 	if err != nil {
 		return err
 	}
@@ -97,16 +106,34 @@ func (o Options) save(bundle string) error {
 }
 
 // LoadOptions are those of a container, or none if it was never created.
-func LoadOptions(bundle string) (o Options, err error) {
-	data, err := os.ReadFile(filepath.Join(bundle, optionsFile))
+func LoadOptions(bundle string) (Options, error) {
+	var saved savedOptions
+	path := filepath.Join(bundle, optionsFile)
+	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return o, nil
+		return Options{}, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(data, &o)
+		err = readVersioned(path, data, &saved)
 	}
 	if err != nil {
-		return o, fmt.Errorf("cannot read the container's options: %w", err)
+		return Options{}, fmt.Errorf("cannot read the container's options: %w", err)
 	}
-	return o, nil
+	return saved.Options, nil
+}
+
+// readVersioned asks for the version first: what else is in a newer file may be
+// of another type.
+func readVersioned(path string, data []byte, into any) error {
+	var found struct {
+		Version int `json:"version"`
+	}
+	err := json.Unmarshal(data, &found)
+	if verr := fileversion.Check(path, found.Version, filesVersion); verr != nil {
+		return verr
+	}
+	if err == nil {
+		err = json.Unmarshal(data, into)
+	}
+	return err
 }

@@ -1,10 +1,12 @@
 package task
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	v2 "github.com/containerd/containerd/api/runtime/task/v2"
 	v3 "github.com/containerd/containerd/api/runtime/task/v3"
@@ -15,6 +17,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"blackhole/internal/fileversion"
 )
 
 // Both versions of the API are served by one set of functions, which is right as
@@ -142,6 +146,43 @@ func TestOwnPids(t *testing.T) {
 	} {
 		if got := ownPids(&specs.Spec{Linux: &specs.Linux{Namespaces: row.namespaces}}); got != row.want {
 			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// An upgrade replaces the shim while the bundles of running containers stay.
+func TestFilesOfOtherVersions(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	write(optionsFile, `{"Root":"/x","SystemdCgroup":true}`)
+	write(exitFile, `{"code":137,"at":"2026-11-24T12:00:00Z"}`)
+	if o, err := LoadOptions(dir); err != nil || o != (Options{Root: "/x", SystemdCgroup: true}) {
+		t.Errorf("options without a version: %+v %v", o, err)
+	}
+	if e, known, err := LoadExit(dir); err != nil || !known || e != (Exit{137, at}) {
+		t.Errorf("an end without a version: %+v %v %v", e, known, err)
+	}
+	write(optionsFile, `{"version":7,"Root":{"another":"type"}}`)
+	write(exitFile, `{"version":7,"code":"another type"}`)
+	if _, err := LoadOptions(dir); !errors.Is(err, fileversion.ErrNewer) {
+		t.Errorf("newer options: %v", err)
+	}
+	if _, known, err := LoadExit(dir); known || !errors.Is(err, fileversion.ErrNewer) {
+		t.Errorf("a newer end: %v %v", known, err)
+	}
+	// What is written now has one, and older shims pass over it.
+	if err := errors.Join(Options{Root: "/y"}.save(dir), saveExit(dir, Exit{1, at})); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{optionsFile, exitFile} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil || !strings.HasPrefix(string(data), `{"version":1,`) {
+			t.Errorf("%s: %s %v", name, data, err)
 		}
 	}
 }
