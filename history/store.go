@@ -81,6 +81,9 @@ func (s Store) SaveCurrent(hours map[string]*Hour) error {
 	return atomicfile.Write(filepath.Join(s.Dir, current), data, 0o644)
 }
 
+// Sweep removes what a writer that was killed left. It is for the one who writes.
+func (s Store) Sweep() error { return atomicfile.SweepFolder(s.Dir) }
+
 // Past reads the hours of a service that are over, oldest first.
 func (s Store) Past(service string) ([]*Hour, error) {
 	path := s.file(service)

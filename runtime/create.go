@@ -228,7 +228,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		return nil, err
 	}
 	if o.PidFile != "" {
-		if err := atomicfile.Write(o.PidFile, []byte(strconv.Itoa(pid)), 0o644); err != nil {
+		if err := atomicfile.Create(o.PidFile, []byte(strconv.Itoa(pid)), 0o644); err != nil {
 			return nil, err
 		}
 	}

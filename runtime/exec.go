@@ -147,7 +147,7 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 		return nil, err
 	}
 	if o.PidFile != "" {
-		if err := atomicfile.Write(o.PidFile, []byte(strconv.Itoa(p.pid)), 0o644); err != nil {
+		if err := atomicfile.Create(o.PidFile, []byte(strconv.Itoa(p.pid)), 0o644); err != nil {
 			return nil, err
 		}
 	}

@@ -51,5 +51,5 @@ const eventsName = "events.jsonl"
 // sweep removes what a supervisor that was killed while it wrote left beside its
 // files. It is for whoever has the lock.
 func (p Paths) sweep() error {
-	return errors.Join(atomicfile.Sweep(p.saved()), atomicfile.Sweep(p.applied()))
+	return errors.Join(atomicfile.Sweep(p.saved()), atomicfile.Sweep(p.applied()), p.History().Sweep())
 }

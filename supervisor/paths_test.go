@@ -4,26 +4,30 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-
-	"blackhole/runtime"
 )
 
-// A supervisor that was killed while it wrote its state leaves a file beside it,
-// and down takes that along.
-func TestDownAfterKilledWriter(t *testing.T) {
+// What a supervisor that was killed while it wrote left is gone, and no more.
+func TestSweep(t *testing.T) {
 	p := Paths{Root: t.TempDir(), Logs: t.TempDir()}
-	if err := os.Mkdir(p.dir(), 0o700); err != nil {
-		t.Fatal(err)
+	left := map[string]bool{ // whether it stays
+		p.saved(): true, filepath.Join(p.dir(), ".state.json.tmp1"): false, filepath.Join(p.dir(), ".applied.yaml.tmp2"): false,
+		filepath.Join(p.History().Dir, "web.jsonl"): true, filepath.Join(p.History().Dir, ".web.jsonl.tmp3"): false,
+		filepath.Join(p.History().Dir, ".current.json.tmp4"): false,
 	}
-	for _, name := range []string{".state.json.tmp1", ".applied.yaml.tmp2"} {
-		if err := os.WriteFile(filepath.Join(p.dir(), name), nil, 0o600); err != nil {
+	for path := range left {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := p.StopUnsupervised(&runtime.Runtime{Root: p.Root}, nil); err != nil {
+	if err := p.sweep(); err != nil {
 		t.Fatal(err)
 	}
-	if left, err := os.ReadDir(p.Root); err != nil || len(left) > 0 {
-		t.Errorf("left: %v %v", left, err)
+	for path, stays := range left {
+		if _, err := os.Lstat(path); (err == nil) != stays {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }

@@ -20,6 +20,13 @@ faults() { "$faults" -blackhole "$BLACKHOLE" "$@" 3>&- 4>&-; }
 	[[ ${lines[-1]} == all* && ${lines[-1]} != *-* ]]
 }
 
+@test "killed while it writes --pid-file: no other file is beside it" {
+	run -0 faults -command create -fault kill -call linkat
+	[[ ${lines[-1]} == all* && ${lines[-1]} != *-* ]]
+	run -0 faults -command create -fault ENOSPC -call linkat # and one whose kernel refuses that has its file
+	[[ ${lines[-1]} == all* && ${lines[-1]} != *-* ]]
+}
+
 @test "a cgroup that the kernel does not remove at the first time is removed" {
 	run -0 faults -command delete -fault EBUSY,ENOMEM -call unlinkat -stride 6
 	[[ ${lines[-1]} == all* && ${lines[-1]} != *-* ]]

@@ -31,7 +31,8 @@ func (w *worker) bh(args ...string) []string {
 }
 
 // writeBundle makes a bundle of busybox that sleeps, with limits and a seccomp
-// filter, and with a network unless it is bare.
+// filter, and with a network unless it is bare. The last hook of half's creation
+// kills the creator.
 func (w *worker) writeBundle(id string, network bool) error {
 	dir := bundleOf(id)
 	root := filepath.Join(dir, "rootfs")
@@ -56,11 +57,15 @@ func (w *worker) writeBundle(id string, network bool) error {
 		return err
 	}
 	spec["linux"].(map[string]any)["cgroupsPath"] = filepath.Join("/", w.prefix+id, "deep", id)
-	if network {
+	if network || id == half {
 		hook := func(name string) []any {
 			return []any{map[string]any{"path": w.Hooks, "args": []string{"blackhole", "hook", name}, "timeout": 60}}
 		}
 		spec["hooks"] = map[string]any{"createRuntime": hook("createRuntime"), "poststop": hook("poststop")}
+	}
+	if id == half {
+		hooks := spec["hooks"].(map[string]any)
+		hooks["createRuntime"] = append(hooks["createRuntime"].([]any), map[string]any{"path": "/bin/sh", "args": []string{"sh", "-c", "kill -KILL $PPID"}})
 	}
 	spec["annotations"].(map[string]any)["io.blackhole.network.ports"] = fmt.Sprintf("%d:80/tcp", 8000+len(id))
 	data, err := json.Marshal(spec)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -27,6 +28,12 @@ type scene struct {
 
 const box = "box" // the container under test
 
+// half is the bundle of a container that is never made to its end.
+const half = "half"
+
+// pidFile is in a folder that nobody sweeps.
+const pidFile = "/run/faults/pid"
+
 func scenes() []scene {
 	oci := func(args ...string) func(*worker) []string {
 		return func(w *worker) []string { return w.bh(args...) }
@@ -47,7 +54,7 @@ func scenes() []scene {
 		return errors.Join(w.writeServices(1), w.mustFiltered(w.bh("up", "-d", "-c", servicesFile)...))
 	}
 	return []scene{
-		{name: "create", talks: true, prepare: nothing, args: oci("create", "-b", bundleOf(box), box), remove: removeBox},
+		{name: "create", talks: true, prepare: nothing, args: oci("create", "--pid-file", pidFile, "-b", bundleOf(box), box), remove: removeBox},
 		{name: "start", prepare: created, args: oci("start", box), remove: removeBox},
 		{name: "run", talks: true, prepare: nothing, args: oci("run", "-d", "-b", bundleOf(box), box), remove: removeBox},
 		{name: "exec", prepare: running, args: oci("exec", box, "true"), holds: boxRuns("running"), remove: removeBox},
@@ -58,6 +65,16 @@ func scenes() []scene {
 		{name: "pause", prepare: running, args: oci("pause", box), holds: boxRuns("running", "paused"), remove: removeBox},
 		{name: "delete", prepare: stopped, args: oci("delete", box), remove: removeBox},
 		{name: "delete-force", prepare: running, args: oci("delete", "--force", box), remove: removeBox},
+		{
+			name: "gc", args: oci("gc"), remove: func(w *worker, _ int) error { return w.must(w.bh("gc")...) },
+			prepare: func(w *worker) error {
+				code, _, err := w.plain(w.bh("create", "-b", bundleOf(half), box)...)
+				if err == nil && code == 0 {
+					err = errors.New("create was not killed")
+				}
+				return err
+			},
+		},
 		{name: "hook-up", prepare: bare, args: oci("hook", "createRuntime"), stdin: stateFile, remove: removeNetwork},
 		{
 			name: "hook-down", stdin: stateFile, remove: removeNetwork, args: oci("hook", "poststop"),
@@ -79,6 +96,9 @@ func scenes() []scene {
 
 // removeBox is delete --force, or gc, which leaves a container that is whole.
 func removeBox(w *worker, n int) error {
+	if err := os.Remove(pidFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if n%2 == 0 {
 		return w.must(w.bh("delete", "--force", box)...)
 	}

@@ -150,7 +150,7 @@ func (w *worker) setUp() error {
 	}
 	err = errors.Join(
 		w.must("/usr/sbin/ip", "link", "set", "lo", "up"),
-		w.writeBundle("neighbour", true), w.writeBundle(box, true), w.writeBundle("bare", false),
+		w.writeBundle("neighbour", true), w.writeBundle(box, true), w.writeBundle("bare", false), w.writeBundle(half, true),
 	)
 	if err != nil {
 		return err
