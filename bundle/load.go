@@ -5,15 +5,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
+
+	"blackhole/internal/regular"
 )
 
 // maxConfig bounds what is read of a config.json, in bytes. The largest in use,
@@ -47,20 +47,16 @@ func Load(dir string) (*specs.Spec, error) {
 }
 
 func readLimited(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would be waited for without end
+	f, err := os.OpenFile(path, regular.Flags, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a file")}
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err == nil && len(data) > maxConfig {
+	data, err := regular.Read(f, maxConfig)
+	switch {
+	case errors.Is(err, regular.ErrKind):
+		err = &fs.PathError{Op: "read", Path: path, Err: errors.New("not a file")}
+	case errors.Is(err, regular.ErrSize):
 		err = &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("more than %d bytes", maxConfig)}
 	}
 	return data, err

@@ -4,39 +4,27 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"blackhole/internal/regular"
 )
 
 // maxFile is in bytes. The engines' default profile has 15 KiB; a file of this
 // size is something else.
 const maxFile = 256 << 10
 
-// readFile reads a profile. Not every path can be read to its end: a FIFO waits
-// for a writer, a device may never stop.
+// readFile reads a profile.
 func readFile(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, err := os.OpenFile(path, regular.Flags, 0)
 	if err != nil {
 		return nil, bare(err)
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, bare(err)
+	data, err := regular.Read(f, maxFile)
+	if errors.Is(err, regular.ErrSize) {
+		err = fmt.Errorf("larger than %d bytes", maxFile)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, bare(err)
-	}
-	if len(data) > maxFile {
-		return nil, fmt.Errorf("larger than %d bytes", maxFile)
-	}
-	return data, nil
+	return data, bare(err)
 }
 
 // bare takes the path off an error that Load prefixes with it again.

@@ -34,20 +34,27 @@ func hugest(t *testing.T, f *os.File) int64 {
 	return 0
 }
 
-// A service gives its log any size by one call. What reads it must not go
-// through all of that.
-func TestLogWithHole(t *testing.T) {
-	p := Paths{Logs: t.TempDir()}
-	l, err := openLog(p.log("a"), 10_000, 3, -1)
+// hostile is a log, and the descriptor by which a service does to it what it likes.
+func hostile(t *testing.T, maxSize int64) (*logFile, *os.File) {
+	t.Helper()
+	l, err := openLog(Paths{Logs: t.TempDir()}.log("a"), maxSize, 3, -1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.close()
+	t.Cleanup(func() { l.close() })
 	out, err := l.forService()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer out.Close()
+	t.Cleanup(func() { out.Close() })
+	return l, out
+}
+
+// A service gives its log any size by one call. What reads it must not go
+// through all of that.
+func TestLogWithHole(t *testing.T) {
+	l, out := hostile(t, 10_000)
+	var err error
 	zeros := make([]byte, 8192)
 	for _, first := range []string{"line\n", string(zeros), ""} {
 		if _, err := out.WriteString(first); err != nil {
@@ -85,17 +92,7 @@ func TestLogWithHole(t *testing.T) {
 
 // A service has no say over the descriptor by which its log is read.
 func TestDescriptorOfTheService(t *testing.T) {
-	p := Paths{Logs: t.TempDir()}
-	l, err := openLog(p.log("a"), 1000, 3, -1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.close()
-	out, err := l.forService()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
+	l, out := hostile(t, 1000)
 	flags := func(f *os.File) int {
 		n, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
 		if err != nil {

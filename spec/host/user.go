@@ -4,17 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
-
-	"blackhole/spec"
 
 	"github.com/moby/sys/user"
+
+	"blackhole/internal/regular"
+	"blackhole/spec"
 )
 
 // User looks user and group up in rootfs's /etc/passwd and /etc/group; rootfs
@@ -92,7 +91,7 @@ func readInRoot(rootfs, path string) ([]byte, error) {
 		return nil, err
 	}
 	defer root.Close()
-	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	f, err := root.OpenFile(path, regular.Flags, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -100,15 +99,11 @@ func readInRoot(rootfs, path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", etcFile(rootfs, filepath.Base(path)))
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxUsers+1))
-	if err == nil && len(data) > maxUsers {
+	data, err := regular.Read(f, maxUsers)
+	switch {
+	case errors.Is(err, regular.ErrKind):
+		err = fmt.Errorf("%s is not a file", etcFile(rootfs, filepath.Base(path)))
+	case errors.Is(err, regular.ErrSize):
 		err = fmt.Errorf("%s has more than %d bytes", etcFile(rootfs, filepath.Base(path)), maxUsers)
 	}
 	return data, err
