@@ -21,7 +21,7 @@ TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools
 	python3 strace prometheus tmux systemd
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-bats test-guest test-tools faults limits fuzz stress attacks lint guest bench bench-guest bench-shim install clean
+.PHONY: help build run test test-unit test-fuzz test-bats test-guest test-tools faults limits fuzz stress attacks lint guest bench bench-guest bench-shim install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -39,7 +39,7 @@ run: build ## start the two services of examples/blackhole.yaml, ask, provoke an
 # The guest keeps one processor busy and the unit tests mostly wait, so they go
 # side by side; the built binary's limits are then measured alone.
 test: build test-tools ## every test
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=line test-unit test-guest
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=line test-unit test-guest test-fuzz
 	@$(MAKE) --no-print-directory test-bats
 
 test-unit: ## unit and golden tests
@@ -50,6 +50,11 @@ test-unit: ## unit and golden tests
 test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE for a part
 	@tests/previous >/dev/null || true # upgrade.bats says what is missing
 	BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(BATS)
+
+# Instrumented, the packages are compiled anew: some half a minute of a processor
+# where nothing of that is cached. So a few of them each day.
+test-fuzz: ## fuzz targets of two packages, others each day, for a few seconds each
+	@FUZZTIME=$(or $(FUZZTIME),4s) TURN=$(or $(TURN),today) $(MAKE) --no-print-directory fuzz
 
 # One boot for all of them. What the host's cgroups cannot hold is tested here
 # alone, see tests/bats/effects.
