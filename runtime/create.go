@@ -162,6 +162,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		return nil, err
 	}
 	markHooks(config, filepath.Join(r.Root, o.ID))
+	wanted := kernelMounts(config) // before a part of the mounts is taken out
 	if images == nil && !o.plain {
 		work = ahead.Plan(config, cgroup)
 		data.Whole = work.Whole()
@@ -226,6 +227,11 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	}
 	if err := network.adopt(pid); err != nil {
 		return nil, err
+	}
+	if images == nil {
+		if err := checkKernelMounts(wanted, pid); err != nil {
+			return nil, err
+		}
 	}
 	if o.PidFile != "" {
 		if err := atomicfile.Create(o.PidFile, []byte(strconv.Itoa(pid)), 0o644); err != nil {

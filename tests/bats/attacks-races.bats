@@ -52,6 +52,8 @@ raced() {
 	for ((round = 0; round < RACES; round++)); do
 		run --separate-stderr timeout -s KILL 60 "$BLACKHOLE" --root "$root" run -b "$bundle" "$id" </dev/null 3>&-
 		((status != 137))
+		stderr=$(grep -v '^warning: ' <<<"$stderr") || true
+		mapfile -t stderr_lines <<<"$stderr"
 		one_line
 		[[ -z $output ]] || {
 			echo "$output"
@@ -138,23 +140,59 @@ hit() { ((RACES < 100 || followed > 0 && ran < RACES)); }
 	[[ $(find "$work/v" -lname /proc/sys/kernel/core_pattern | wc -l) == 1 ]]
 }
 
-@test "folders of the root file system that are exchanged with links while it is mounted" {
-	local name
+# of_the_root: the bundle's root file system is in the container beside.
+of_the_root() {
 	mkdir "$work/v"
 	cp -a "$bundle" "$work/beside"
 	jq '.mounts += [{destination: "/v", source: $root, type: "bind", options: ["bind"]}]' --arg root "$bundle/rootfs" "$bundle/config.json" >"$work/beside/config.json"
+}
+
+# put_back NAME: after exchanges of it with evil.
+put_back() {
+	[[ ! -L $bundle/rootfs/$1 ]] || {
+		mv "$bundle/rootfs/evil" "$work/real"
+		rm "$bundle/rootfs/$1"
+		mv "$work/real" "$bundle/rootfs/$1"
+	}
+	rm -rf "$bundle/rootfs/evil"
+}
+
+@test "folders of the root file system that are exchanged with links while it is mounted" {
+	local name
+	of_the_root
 	configure '.mounts += [{destination: "/etc/one/two", source: $secret, type: "bind", options: ["bind"]}] | .linux.sysctl = {"net.ipv4.ip_unprivileged_port_start": "77"}' --arg secret "$work/secret"
+	looks_for at=/evil/self
 	for name in etc dev proc sys tmp; do
-		rm -rf "$bundle/rootfs/evil"
 		ln -s "$link" "$bundle/rootfs/evil"
 		beside attack exchange "/v/$name" /v/evil
-		looks_for at=/evil/self
 		RACES=$((RACES / 3)) raced
 		bh delete --force "$id-b"
-		[[ ! -L $bundle/rootfs/$name ]] || mv "$bundle/rootfs/evil" "$work/real"
-		[[ ! -L $bundle/rootfs/$name ]] || { rm "$bundle/rootfs/$name" && mv "$work/real" "$bundle/rootfs/$name"; }
-		rm -rf "$work/real"
+		put_back "$name"
 	done
+}
+
+@test "proc and sys that are exchanged with other folders are masked, or there is no container" {
+	local name round ran=0 masks="/proc/kcore /proc/keys /proc/timer_list /sys/firmware"
+	of_the_root
+	configure '.linux.maskedPaths = $paths | .linux.readonlyPaths = ["/proc/sys", "/proc/sysrq-trigger"]' --argjson paths "$(json_list $masks)"
+	in_sh "attack masks $masks /evil/kcore /evil/keys /evil/timer_list /evil/firmware; for f in /proc/sysrq-trigger /evil/sysrq-trigger; do [ ! -e \$f ] || attack writefile \$f; done"
+	for name in proc sys; do
+		mkdir "$bundle/rootfs/evil"
+		beside attack exchange "/v/$name" /v/evil
+		for ((round = 0; round < RACES; round++)); do
+			run --separate-stderr timeout -s KILL 60 "$BLACKHOLE" --root "$root" run -b "$bundle" "$id" </dev/null 3>&-
+			((status != 137))
+			if grep -qx 'ok\|not masked.*' <<<"$output"; then
+				echo "$name: $output"
+				return 1
+			fi
+			[[ ! -e $root/$id ]]
+			((status != 0)) || ran=$((ran + 1))
+		done
+		bh delete --force "$id-b"
+		rm -rf "$bundle/rootfs/evil" && mkdir -p "$bundle/rootfs/$name"
+	done
+	echo "raced $((2 * RACES)) times, $ran ran" >&3
 }
 
 @test "programs that exchange the binary, the working directory, the users and the terminal while exec looks for them" {
