@@ -95,8 +95,17 @@ links_to() { printf '%s\n' "$1" "../../../../../../../../../../../..$1"; }
 			return 1
 		}
 	done
-	# What is allowed, for tools like lxcfs, is a file.
 	((tried == 10))
+	# The controls: the same mount is made and seen where it may be, through a link
+	# too, and on a file of proc's that tools like lxcfs stand in for.
+	ln -s /volume "$bundle/rootfs/other"
+	echo covered >"$work/file"
+	for at in /volume/self/attr /other/self/attr /proc/cpuinfo; do
+		configure '.mounts |= map(select(.type != "bind")) + [{destination: $at, source: $from, type: "bind", options: ["bind"]}] | .process.args = ["attack", "mounted", "at=" + $seen]' \
+			--arg at "$at" --arg seen "${at/other/volume}" --arg from "$([[ $at == /proc/* ]] && echo "$work/file" || echo "$work/fake")"
+		tries "$at"
+		[[ $status == 0 && $output == *" ${at/other/volume} "* ]]
+	done
 }
 
 @test "sysctls and labels are not written to a proc of the image's (CVE-2025-52881)" {
