@@ -123,6 +123,9 @@ json() { python3 -c "import json, sys; c = json.load(open('$bundle/good')); $1" 
 	json 'c["process"]["user"]["additionalGids"] = list(range(1, 70000)); print(json.dumps(c))'
 	borne "more groups than the kernel takes"
 	((status != 0))
+	# More than the 16 bits of a message's length hold (CVE-2021-43784).
+	json 'c["linux"]["namespaces"] += [{"type": "user"}]; c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": i, "hostID": 100000 + 2 * i, "size": 1} for i in range(6000)]; print(json.dumps(c))'
+	refused_soon "*larger than UINT16_MAX*"
 	json 'c["linux"]["namespaces"] += [{"type": "pid"}] * 1000; print(json.dumps(c))'
 	borne "a namespace a thousand times"
 	json 'c["linux"]["devices"] = [{"path": "/dev/d%d" % i, "type": "c", "major": 1, "minor": 3} for i in range(2000)]; print(json.dumps(c))'

@@ -68,8 +68,8 @@ in_sh() { program sh -c "$1"; }
 
 # wait_until COMMAND…: up to 10 s.
 wait_until() {
-	local i
-	for ((i = 0; i < 200; i++)); do
+	local tries # bats' run with an expected code sets its caller's i
+	for ((tries = 0; tries < 200; tries++)); do
 		if "$@"; then return 0; fi
 		sleep 0.05
 	done
