@@ -56,7 +56,7 @@ func wantedMounts(config *configs.Config, exists func(string) bool) []string {
 	var wanted []string
 	for _, m := range config.Mounts {
 		at := path.Clean(m.Destination)
-		if !(m.Device == "proc" && at == "/proc") && !(m.Device == "sysfs" && at == "/sys") {
+		if (m.Device != "proc" || at != "/proc") && (m.Device != "sysfs" || at != "/sys") {
 			continue
 		}
 		wanted = append(wanted, at)

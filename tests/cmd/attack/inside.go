@@ -198,7 +198,7 @@ func sees(args []string) error {
 	for _, arg := range args {
 		wanted[arg] = true
 	}
-	return filepath.WalkDir("/", func(path string, entry os.DirEntry, err error) error {
+	return filepath.WalkDir("/", func(path string, _ os.DirEntry, err error) error {
 		if err != nil {
 			return nil
 		}
