@@ -254,3 +254,32 @@ shaping() { tc qdisc | sed -n 's/^qdisc tbf 1: dev \S* .* rate \(\S*\) .*/\1/p' 
 		done
 		cmp /run/blackhole-network/book.json "$1/book"' - "$work" "$message" 3>&-
 }
+
+@test "containers of both builds on one bridge reach each other, and what the older one leaves of it gc removes" {
+	export work new previous
+	on_a_host '
+		told() { # ID PID
+			echo "{\"ociVersion\":\"1.0.2\",\"id\":\"$1\",\"pid\":$2,\"status\":\"creating\",\"bundle\":\"$work/bundle\",\"annotations\":{\"io.blackhole.network.mode\":\"isolated\",
+				\"io.blackhole.network.bridge\":\"upgrade0\",\"io.blackhole.network.subnet\":\"10.97.0.0/16\"}}"
+		}
+		unshare -n sleep 1000 & a=$!
+		unshare -n sleep 1000 & b=$!
+		trap "kill $a $b" EXIT
+		for pid in $a $b; do
+			while [[ $(readlink "/proc/$pid/exe") != */sleep ]]; do sleep 0.01; done
+		done
+		told a $a | "$previous" hook createRuntime
+		told b $b | "$new" hook createRuntime
+		for to in 10.97.0.1 $(nsenter -t $b -n ip -br addr show eth0 | grep -oE "10\.97[0-9.]*|fd[0-9a-f:]*"); do
+			nsenter -t $a -n ping -qc 1 -W 5 "$to" >/dev/null
+		done
+		# The older build does not know the rules for the frames on the bridge: they stay.
+		told a $a | "$previous" hook poststop
+		told b $b | "$previous" hook poststop
+		[[ $(nft list tables) == "table bridge io.blackhole.upgrade0" ]]
+		told a $a | "$previous" hook createRuntime
+		nsenter -t $a -n ping -qc 1 -W 5 10.97.0.1 >/dev/null
+		told a $a | "$previous" hook poststop
+		"$new" --root "$work/none" gc
+		[[ -z $(nft list tables) && -z $(ip -br link show type bridge) ]]'
+}
