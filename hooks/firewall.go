@@ -118,40 +118,40 @@ func (b *book) openFirewall(e *entry) error {
 		return err
 	}
 	defer hangUp(conn)
-	for _, r := range rulesets() {
-		err := b.join(conn, r, e)
-		if r.family == nftables.TableFamilyBridge && errors.Is(err, unix.EOPNOTSUPP) {
-			continue // a kernel without CONFIG_NF_TABLES_BRIDGE: docs/network.md says what is missing then
-		}
-		if err != nil {
-			return err
-		}
+	kinds := rulesets()
+	err = b.join(conn, kinds, e)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		// A kernel without CONFIG_NF_TABLES_BRIDGE: docs/network.md says what is missing then.
+		err = b.join(conn, kinds[:1], e)
 	}
-	return nil
+	return err
 }
 
-func (b *book) join(conn *nftables.Conn, r ruleset, e *entry) error {
-	table, sets := r.of(e.Bridge)
-	have, err := tables(conn, r.family)
+// join is one transaction: the kernel waits at the end of each.
+func (b *book) join(conn *nftables.Conn, kinds []ruleset, e *entry) error {
+	have, err := tables(conn)
 	if err != nil {
 		return err
 	}
-	if have[table.Name] {
-		if err := addElements(conn, sets, r.elements(e)); err != nil {
-			return err
-		}
-		return flush(conn)
-	}
-	conn.AddTable(table)
-	if err := r.rules(conn, table, e, sets); err != nil {
-		return err
-	}
-	for _, other := range b.Containers {
-		if other.Bridge != e.Bridge {
+	for _, r := range kinds {
+		table, sets := r.of(e.Bridge)
+		if have[r.family][table.Name] {
+			if err := addElements(conn, sets, r.elements(e)); err != nil {
+				return err
+			}
 			continue
 		}
-		if err := addElements(conn, sets, r.elements(other)); err != nil {
+		conn.AddTable(table)
+		if err := r.rules(conn, table, e, sets); err != nil {
 			return err
+		}
+		for _, other := range b.Containers {
+			if other.Bridge != e.Bridge {
+				continue
+			}
+			if err := addElements(conn, sets, r.elements(other)); err != nil {
+				return err
+			}
 		}
 	}
 	return flush(conn)
@@ -164,16 +164,16 @@ func (e *entry) closeFirewall() error {
 		return err
 	}
 	defer hangUp(conn)
+	have, err := tables(conn)
+	if err != nil {
+		return err
+	}
 	for _, r := range rulesets() {
 		all := r.elements(e)
-		have, err := tables(conn, r.family)
-		if err != nil {
-			return err
-		}
-		if len(all) == 0 || !have[tablePrefix+e.Bridge] {
+		table, sets := r.of(e.Bridge)
+		if len(all) == 0 || !have[r.family][table.Name] {
 			continue
 		}
-		_, sets := r.of(e.Bridge)
 		// To delete what is not there would be an error, and a hook that was
 		// killed may not have come so far: so they are added first.
 		if err := addElements(conn, sets, all); err != nil {
@@ -184,11 +184,8 @@ func (e *entry) closeFirewall() error {
 				return fmt.Errorf("cannot remove from the firewall's set %s: %w", el.set, err)
 			}
 		}
-		if err := flush(conn); err != nil {
-			return err
-		}
 	}
-	return nil
+	return flush(conn)
 }
 
 // removeTables deletes a bridge's tables, if they are there.
@@ -198,30 +195,33 @@ func removeTables(bridge string) error {
 		return err
 	}
 	defer hangUp(conn)
+	have, err := tables(conn)
+	if err != nil {
+		return err
+	}
 	for _, r := range rulesets() {
-		have, err := tables(conn, r.family)
-		if err != nil {
-			return err
-		}
-		if table, _ := r.of(bridge); have[table.Name] {
+		if table, _ := r.of(bridge); have[r.family][table.Name] {
 			conn.DelTable(table)
 		}
 	}
 	return flush(conn)
 }
 
-// tables lists the tables of a family by name. A kernel without nf_tables has none.
-func tables(conn *nftables.Conn, family nftables.TableFamily) (map[string]bool, error) {
-	list, err := conn.ListTablesOfFamily(family)
+// tables are the host's, by family and name. A kernel without nf_tables has none.
+func tables(conn *nftables.Conn) (map[nftables.TableFamily]map[string]bool, error) {
+	list, err := conn.ListTables()
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the firewall's tables: %w", err)
 	}
-	names := map[string]bool{}
+	names := map[nftables.TableFamily]map[string]bool{}
 	for _, t := range list {
-		names[t.Name] = true
+		if names[t.Family] == nil {
+			names[t.Family] = map[string]bool{}
+		}
+		names[t.Family][t.Name] = true
 	}
 	return names, nil
 }

@@ -164,12 +164,12 @@ func (n *Network) strayBridges(b *book, bridges, used map[string]bool) ([]Leftov
 		return nil, err
 	}
 	defer hangUp(conn)
+	have, err := tables(conn)
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range rulesets() {
-		have, err := tables(conn, r.family)
-		if err != nil {
-			return nil, err
-		}
-		for table := range have {
+		for table := range have[r.family] {
 			if bridge, ours := strings.CutPrefix(table, tablePrefix); ours {
 				bridges[bridge] = true
 			}
