@@ -123,6 +123,11 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err != nil {
 		return nil, err
 	}
+	if !hasHome(process.Env) {
+		if home, ok := homeBeforeMounts(config, process.UID); ok {
+			process.Env = append(process.Env, "HOME="+home)
+		}
+	}
 
 	var (
 		undo cleanup.Stack

@@ -111,6 +111,13 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 	if err != nil {
 		return nil, err
 	}
+	if !hasHome(process.Env) {
+		state, err := c.State()
+		if err != nil {
+			return nil, err
+		}
+		process.Env = append(process.Env, "HOME="+homeBelow("/proc/"+strconv.Itoa(state.InitProcessPid)+"/root", process.UID))
+	}
 	if process.SubCgroupPaths, err = subCgroups(o.Cgroups); err != nil {
 		return nil, err
 	}
