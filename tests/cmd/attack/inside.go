@@ -17,22 +17,30 @@ import (
 // be: a masked file is the null device, a masked folder is empty and read-only.
 func unmasked(args []string) error {
 	for _, path := range args {
-		var stat unix.Stat_t
-		if err := unix.Stat(path, &stat); err != nil {
+		// Once opened it is one thing, whoever renames it.
+		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if errors.Is(err, unix.ENOENT) {
 			continue // this kernel has none
 		}
-		switch stat.Mode & unix.S_IFMT {
-		case unix.S_IFCHR:
-			if stat.Rdev == unix.Mkdev(1, 3) {
-				continue
+		var stat unix.Stat_t
+		if err == nil {
+			f := os.NewFile(uintptr(fd), path)
+			defer f.Close()
+			if err = unix.Fstat(fd, &stat); err != nil {
+				return err
 			}
-		case unix.S_IFDIR:
-			entries, err := os.ReadDir(path)
-			if err == nil && len(entries) == 0 {
-				continue
+			switch stat.Mode & unix.S_IFMT {
+			case unix.S_IFCHR:
+				if stat.Rdev == unix.Mkdev(1, 3) {
+					continue
+				}
+			case unix.S_IFDIR:
+				if names, err := f.Readdirnames(-1); err == nil && len(names) == 0 {
+					continue
+				}
 			}
 		}
-		fmt.Printf("not masked: %s (mode %o, device %x)\n", path, stat.Mode, stat.Rdev)
+		fmt.Printf("not masked: %s (mode %o, device %x, %v)\n", path, stat.Mode, stat.Rdev, err)
 	}
 	return nil
 }
