@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path"
 	"strconv"
@@ -56,7 +57,7 @@ func readUsers(root string) ([]byte, error) {
 	// With O_PATH nothing is opened yet: no FIFO is waited for, no device woken.
 	how := &unix.OpenHow{Flags: unix.O_PATH | unix.O_CLOEXEC, Resolve: unix.RESOLVE_IN_ROOT | unix.RESOLVE_NO_MAGICLINKS}
 	fd, err := unix.Openat2(dir, "etc/passwd", how)
-	for tries := 0; err == unix.EAGAIN && tries < 100; tries++ { // somebody renames
+	for tries := 0; errors.Is(err, unix.EAGAIN) && tries < 100; tries++ { // somebody renames
 		fd, err = unix.Openat2(dir, "etc/passwd", how)
 	}
 	if err != nil {

@@ -17,32 +17,40 @@ import (
 // be: a masked file is the null device, a masked folder is empty and read-only.
 func unmasked(args []string) error {
 	for _, path := range args {
-		// Once opened it is one thing, whoever renames it.
-		fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-		if errors.Is(err, unix.ENOENT) {
-			continue // this kernel has none
+		if what := looksMasked(path); what != "" {
+			fmt.Printf("not masked: %s (%s)\n", path, what)
 		}
-		var stat unix.Stat_t
-		if err == nil {
-			f := os.NewFile(uintptr(fd), path)
-			defer f.Close()
-			if err = unix.Fstat(fd, &stat); err != nil {
-				return err
-			}
-			switch stat.Mode & unix.S_IFMT {
-			case unix.S_IFCHR:
-				if stat.Rdev == unix.Mkdev(1, 3) {
-					continue
-				}
-			case unix.S_IFDIR:
-				if names, err := f.Readdirnames(-1); err == nil && len(names) == 0 {
-					continue
-				}
-			}
-		}
-		fmt.Printf("not masked: %s (mode %o, device %x, %v)\n", path, stat.Mode, stat.Rdev, err)
 	}
 	return nil
+}
+
+// looksMasked is empty for what is masked, or not there in this kernel.
+func looksMasked(path string) string {
+	// Once opened it is one thing, whoever renames it.
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+	if errors.Is(err, unix.ENOENT) {
+		return ""
+	}
+	if err != nil {
+		return err.Error()
+	}
+	f := os.NewFile(uintptr(fd), path)
+	defer f.Close()
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return err.Error()
+	}
+	switch stat.Mode & unix.S_IFMT {
+	case unix.S_IFCHR:
+		if stat.Rdev == unix.Mkdev(1, 3) {
+			return ""
+		}
+	case unix.S_IFDIR:
+		if names, err := f.Readdirnames(-1); err == nil && len(names) == 0 {
+			return ""
+		}
+	}
+	return fmt.Sprintf("mode %o, device %x", stat.Mode, stat.Rdev)
 }
 
 // keys looks for what a caller's session keyring holds: a key of the given name.
