@@ -215,7 +215,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	}
 	if err != nil {
 		reapStrays()
-		return nil, err
+		return nil, explainCgroup(err)
 	}
 	rec.markParents()
 	if low := config.Cgroups.Resources; low.MemoryReservation > 0 || low.Unified[lowFile] != "" {

@@ -37,7 +37,7 @@ func MakeRoom(root string) error {
 			err = os.WriteFile(filepath.Join(leaf, "cgroup.procs"), []byte("0"), 0)
 		}
 		if err != nil {
-			return fmt.Errorf("cannot make room for services in cgroup %s: %w", root, err)
+			return fmt.Errorf("cannot make room for services in cgroup %s: %w", root, explainCgroup(err))
 		}
 	}
 	return nil
