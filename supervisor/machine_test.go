@@ -182,3 +182,22 @@ func TestCheckChanged(t *testing.T) {
 		}
 	}
 }
+
+// Who waits for services that end at once, over and over, is told so, in whatever
+// state they happen to be.
+func TestLoopIsSettled(t *testing.T) {
+	for _, row := range []struct {
+		state   State
+		retries uint
+		want    bool
+	}{
+		{Starting, 0, false}, {Waiting, 0, false}, {Backoff, 1, false}, {Stopping, 9, false},
+		{Starting, 3, false}, {Backoff, 3, true}, {Starting, 6, true}, {Waiting, 6, true},
+		{Running, 0, true}, {Failed, 0, true}, {Stopped, 0, true},
+	} {
+		sv := &service{machine: machine{state: row.state, retries: row.retries}}
+		if sv.settled() != row.want {
+			t.Errorf("%s after %d restarts on end: settled is %v", row.state, row.retries, !row.want)
+		}
+	}
+}

@@ -70,10 +70,14 @@ func (sv *service) active() bool { return sv.alive || sv.creating }
 // settled: it is what it will be, unless something happens.
 func (sv *service) settled() bool {
 	switch sv.state {
-	case Starting, Stopping, Waiting:
+	case Stopping:
 		return false
 	case Backoff:
 		return sv.retries > 2 // a loop that may go on for ever
+	case Starting, Waiting:
+		// Two services of which each is started while the other waits would never be
+		// found waiting both.
+		return sv.retries > 5
 	}
 	return true
 }
