@@ -210,3 +210,58 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// A clock that jumps a year ahead, or back, and is right again after an hour or two
+// takes a few hours of the record with it, and what comes afterwards is recorded.
+func TestClockThatJumps(t *testing.T) {
+	const keep = 168 * time.Hour
+	for _, jump := range []int{365 * 24, -365 * 24} {
+		s := Store{t.TempDir()}
+		add := func(n int) {
+			t.Helper()
+			if err := s.Append("web", hour(n, 1), keep); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for n := range 168 {
+			add(n)
+		}
+		add(168 + jump)
+		add(169 + jump)
+		for n := 168; n < 172; n++ {
+			add(n)
+		}
+		hours, err := s.Past("web")
+		if err != nil {
+			t.Fatal(err)
+		}
+		have := map[int64]bool{}
+		for _, h := range hours {
+			have[h.Start] = true
+		}
+		for n := 8; n < 172; n++ {
+			if !have[start.Add(time.Duration(n)*time.Hour).Unix()] && (n < 164 || n >= 168) {
+				t.Errorf("a jump of %d hours: hour %d is lost", jump, n)
+			}
+		}
+		if len(hours) > 172 {
+			t.Errorf("a jump of %d hours: %d hours are kept", jump, len(hours))
+		}
+	}
+}
+
+// Prune of a clock that is ahead takes one file, not all.
+func TestPruneTakesOne(t *testing.T) {
+	s := Store{t.TempDir()}
+	for _, name := range []string{"a", "b", "c"} {
+		if err := s.Append(name, hour(0, 1), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Prune(time.Now().Add(24 * time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := s.Services(); err != nil || len(names) != 2 {
+		t.Errorf("left: %v, %v", names, err)
+	}
+}

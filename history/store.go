@@ -135,22 +135,21 @@ func (s Store) Services() ([]string, error) {
 	return names, nil
 }
 
-// Append adds an hour that is over to a service's file and drops what is older
-// than keep. An hour that the file has already stays the longer of the two, so
-// that it does no harm to append one again after a crash.
+// Append adds an hour that is over to a service's file and drops what is further
+// than keep from it. An hour that the file has already stays the longer of the two,
+// so that it does no harm to append one again after a crash.
 func (s Store) Append(service string, h *Hour, keep time.Duration) error {
 	h.Compact()
 	hours, err := s.Past(service)
 	if err != nil {
 		return err
 	}
-	hours = put(hours, h)
-	oldest := hours[len(hours)-1].Start - int64(keep/time.Second)
+	hours = drop(put(hours, h), h.Start, keep)
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	err = e.Encode(header{version})
 	for _, h := range hours {
-		if err == nil && h.Start > oldest {
+		if err == nil {
 			err = e.Encode(h)
 		}
 	}
@@ -161,6 +160,25 @@ func (s Store) Append(service string, h *Hour, keep time.Duration) error {
 		return err
 	}
 	return atomicfile.Write(s.file(service), out.Bytes(), 0o644)
+}
+
+// mostDropped is how many hours go at a time. One comes, so two are enough; and a
+// clock that is days off for an hour takes so many with it, not the whole record.
+const mostDropped = 2
+
+// drop removes hours that are further than keep from the one at a time: those before
+// it are old, and those after it are of a clock that was ahead.
+func drop(hours []*Hour, at int64, keep time.Duration) []*Hour {
+	span := int64(keep / time.Second)
+	for range mostDropped {
+		switch last := len(hours) - 1; {
+		case at-hours[0].Start >= span && last > 0:
+			hours = hours[1:]
+		case hours[last].Start-at >= span && last > 0:
+			hours = hours[:last]
+		}
+	}
+	return hours
 }
 
 // put adds an hour in its place.
@@ -185,7 +203,8 @@ func (s Store) SetAside(service string) (string, error) {
 	return path + aside, os.Rename(path, path+aside)
 }
 
-// Prune removes the files of services that were not seen to run since a time.
+// Prune removes the file of a service that was not seen to run since a time, one at
+// each call: the clock may be wrong, and right again in an hour.
 func (s Store) Prune(since time.Time) error {
 	entries, err := os.ReadDir(s.Dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -195,7 +214,7 @@ func (s Store) Prune(since time.Time) error {
 		i, ierr := e.Info()
 		name := strings.TrimSuffix(e.Name(), aside)
 		if ierr == nil && i.Mode().IsRegular() && i.ModTime().Before(since) && (strings.HasSuffix(name, suffix) || name == current) {
-			err = errors.Join(err, os.Remove(filepath.Join(s.Dir, e.Name())))
+			return os.Remove(filepath.Join(s.Dir, e.Name()))
 		}
 	}
 	return err

@@ -70,10 +70,17 @@ func setAside(store history.Store, service string, cause error) error {
 	return fmt.Errorf("cannot read the record of usage: %w; it is now %s, and a new one begins", cause, path)
 }
 
-// hourOf is the hour of a service that holds a time; one before it is over.
+// records: what was seen at a time is recorded. Before 1970-01-01 01:00 the clock is
+// not set.
+func (s *Supervisor) records(at time.Time) bool {
+	return s.keep() != 0 && s.record.hours != nil && at.Unix() >= 3600
+}
+
+// hourOf is the hour of a service that holds a time; one before it is over, and so is
+// one that a clock which was set back would make longer than an hour.
 func (s *Supervisor) hourOf(sv *service, at time.Time) *history.Hour {
 	h := s.record.hours[sv.name]
-	if h == nil || h.Start != at.Truncate(time.Hour).Unix() {
+	if h == nil || h.Start != at.Truncate(time.Hour).Unix() || h.Seconds > (time.Hour+maxGap).Seconds() {
 		if h != nil {
 			s.record.over = append(s.record.over, pastHour{sv.name, h})
 		}
@@ -88,7 +95,7 @@ func (s *Supervisor) hourOf(sv *service, at time.Time) *history.Hour {
 // before, and without one there are none.
 func (s *Supervisor) recordUse(sv *service) {
 	u := sv.usage
-	if s.keep() == 0 || s.record.hours == nil || u.before == nil || u.now == nil {
+	if !s.records(u.at) || u.before == nil || u.now == nil {
 		return
 	}
 	took := u.at.Sub(u.beforeAt)
@@ -119,7 +126,7 @@ func (s *Supervisor) recordUse(sv *service) {
 // nothing.
 func (s *Supervisor) recordRest(sv *service, since, at time.Time) {
 	took := at.Sub(since)
-	if s.keep() == 0 || s.record.hours == nil || sv.usage.now == nil || took <= 0 || took > maxGap {
+	if !s.records(at) || sv.usage.now == nil || took <= 0 || took > maxGap {
 		return
 	}
 	h := s.hourOf(sv, at)
@@ -182,7 +189,7 @@ func addDisks(add func(string, float64), before, now *stats.IO, took time.Durati
 func (s *Supervisor) recordNetwork(sv *service) {
 	n := sv.usage.network
 	took := n.at.Sub(n.beforeAt)
-	if s.keep() == 0 || s.record.hours == nil || n.before == nil || took <= 0 || took > maxGap {
+	if !s.records(n.at) || n.before == nil || took <= 0 || took > maxGap {
 		return
 	}
 	h := s.hourOf(sv, n.at)
@@ -192,7 +199,7 @@ func (s *Supervisor) recordNetwork(sv *service) {
 
 // recordKills adds kills for want of memory: then all of the limit was used.
 func (s *Supervisor) recordKills(sv *service, kills uint64, at time.Time) {
-	if s.keep() == 0 || s.record.hours == nil {
+	if !s.records(at) {
 		return
 	}
 	h := s.hourOf(sv, at)

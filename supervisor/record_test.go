@@ -144,3 +144,27 @@ func TestRecordSetsDamagedFilesAside(t *testing.T) {
 		t.Errorf("%d hours, %v", len(hours), err)
 	}
 }
+
+// A clock that is set back into the same hour again and again, and one that is not set:
+// the record can be read afterwards.
+func TestRecordWithAClockThatIsSet(t *testing.T) {
+	s, sv, write, at := recorded(t)
+	write(1000, 1)
+	for range 4 {
+		for second := 0; second < 3600; second += 30 {
+			s.sampleAt(sv, at.Add(time.Duration(second)*time.Second))
+		}
+		sv.usage.at = at // as the monotonic clock has it: time goes on
+	}
+	sv.usage.at = time.Unix(0, 0)
+	for second := 1; second < 3600; second += 30 {
+		s.sampleAt(sv, time.Unix(int64(second), 0))
+	}
+	if err := s.recordWriter(at)(); err != nil {
+		t.Fatal(err)
+	}
+	hours, err := s.o.Paths.History().Hours("a")
+	if err != nil || len(hours) != 1 || hours[0].Start != at.Unix() || hours[0].Seconds < 3000 || hours[0].Seconds > 3700 {
+		t.Fatalf("%d hours, %v", len(hours), err)
+	}
+}
