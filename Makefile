@@ -13,7 +13,7 @@ SHIM      := $(CURDIR)/build/containerd-shim-blackhole-v2
 PREFIX    ?= /usr/local
 BATS      ?= tests/bats tests/bats/effects
 # Those that cgroups matter to; all of them take half an hour on a busy host.
-GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats limits.bats violations-v2.bats supervisor_v2.bats cgroup-full.bats \
+GUEST_BATS ?= $(addprefix tests/bats/,effects bundle.bats life.bats leftovers.bats update.bats limits.bats violations-v2.bats supervisor_v2.bats cgroup-full.bats clock.bats \
 	containerd-checkpoint.bats)
 
 TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools curl dmsetup gcc libc6-dev \

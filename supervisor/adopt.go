@@ -178,13 +178,16 @@ func (s *Supervisor) find(name string) (*running, error) {
 	if state.Status != "running" && state.Status != "paused" {
 		return nil, nil
 	}
-	r := &running{pid: state.Pid, since: state.Created}
+	r := &running{pid: state.Pid}
 	if r.cgroups, err = rt.Cgroups(name); err != nil {
 		return nil, nil //nolint:nilerr // it has gone
 	}
 	r.levels, r.oomKills = oomLevels(r.cgroups), oomKills(state.Stats)
 	if r.pidfd, err = openPidfd(r.pid); err != nil {
 		return nil, nil //nolint:nilerr // it has gone
+	}
+	if r.since, err = startedAt(r.pid); err != nil {
+		r.since = state.Created
 	}
 	// Only now that the process is held is it certain that its number was not
 	// given to another meanwhile.

@@ -213,12 +213,13 @@ func (s *Supervisor) status(names []string) Reply {
 const outputLines = 10
 
 func (s *Supervisor) statusOf(sv *service) ServiceStatus {
+	now := time.Now()
 	st := ServiceStatus{
-		Name: sv.name, State: sv.state, Since: sv.since, Reason: sv.reason, Pid: sv.pid,
+		Name: sv.name, State: sv.state, Since: onClock(sv.since, now), Reason: sv.reason, Pid: sv.pid,
 		Restarts: sv.restarts, HealthError: sv.lastCheck, Exit: sv.exit, Warnings: sv.warnings,
 	}
 	if sv.pid != 0 {
-		st.Started = sv.startedAt
+		st.Started = onClock(sv.startedAt, now)
 	}
 	if sv.state == Waiting {
 		st.Reason = s.whyWaiting(sv)
@@ -234,7 +235,9 @@ func (s *Supervisor) statusOf(sv *service) ServiceStatus {
 		}
 	}
 	for _, a := range sv.firing {
-		st.Alerts = append(st.Alerts, a)
+		told := *a
+		told.Since = onClock(a.Since, now)
+		st.Alerts = append(st.Alerts, &told)
 	}
 	slices.SortFunc(st.Alerts, func(a, b *Alert) int { return a.Since.Compare(b.Since) })
 	return st

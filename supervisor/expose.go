@@ -82,12 +82,12 @@ func (sv *service) metrics() metrics.Service {
 		m.Firing[kind] = true
 	}
 	if sv.exit != nil {
-		m.Ended, m.ExitCode = sv.exit.Time, sv.exit.Code
+		m.Ended, m.ExitCode = onClock(sv.exit.Time, time.Now()), sv.exit.Code
 	}
 	if !sv.alive {
 		return m
 	}
-	m.Started = sv.startedAt
+	m.Started = onClock(sv.startedAt, time.Now())
 	if sv.policy.checked {
 		healthy := sv.state == Running
 		m.Healthy = &healthy

@@ -55,7 +55,7 @@ func upOf(r *Row) *float64 {
 	if r.Pid == 0 || r.Since.IsZero() {
 		return nil
 	}
-	return ref(r.now.Sub(r.Since).Seconds())
+	return ref(max(r.now.Sub(r.Since), 0).Seconds()) // the clock may have been set back since
 }
 
 func memory(r *Row, get func(*stats.Memory) *uint64) *float64 {
