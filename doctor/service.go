@@ -140,9 +140,11 @@ func (d *diagnosis) tell(t Trouble, keys ...string) {
 }
 
 // count tells how often something happened in a time that ends now, and when last.
+// What is yet to come was written while the clock was ahead: it would count for as
+// long as it was.
 func (d *diagnosis) count(within time.Duration, is func(e *Event) bool) (n int, last time.Time) {
 	for i := range d.Events {
-		if e := &d.Events[i]; !e.Time.Before(d.Now.Add(-within)) && is(e) {
+		if e := &d.Events[i]; !e.Time.Before(d.Now.Add(-within)) && e.Time.Before(d.Now.Add(time.Minute)) && is(e) {
 			n, last = n+1, e.Time
 		}
 	}
