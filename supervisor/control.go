@@ -212,51 +212,6 @@ func (s *Supervisor) status(names []string) Reply {
 // outputLines is how much of the output of a service that failed status shows.
 const outputLines = 10
 
-func (s *Supervisor) statusOf(sv *service) ServiceStatus {
-	now := time.Now()
-	st := ServiceStatus{
-		Name: sv.name, State: sv.state, Since: onClock(sv.since, now), Reason: sv.reason, Pid: sv.pid,
-		Restarts: sv.restarts, HealthError: sv.lastCheck, Exit: sv.exit, Warnings: sv.warnings,
-	}
-	if sv.pid != 0 {
-		st.Started = onClock(sv.startedAt, now)
-	}
-	if sv.state == Waiting {
-		st.Reason = s.whyWaiting(sv)
-	}
-	if sv.policy.checked && sv.alive {
-		switch sv.state {
-		case Running:
-			st.Health = "healthy"
-		case Unhealthy:
-			st.Health = "unhealthy"
-		case Starting:
-			st.Health = "starting"
-		}
-	}
-	for _, a := range sv.firing {
-		told := *a
-		told.Since = onClock(a.Since, now)
-		st.Alerts = append(st.Alerts, &told)
-	}
-	slices.SortFunc(st.Alerts, func(a, b *Alert) int { return a.Since.Compare(b.Since) })
-	return st
-}
-
-func (s *Supervisor) whyWaiting(sv *service) string {
-	name := s.unmet(sv)
-	if name == "" {
-		if by := s.blocked(sv); by != "" {
-			return s.whyBlocked(sv, by)
-		}
-		return ""
-	}
-	if d := s.services[name]; d != nil {
-		return fmt.Sprintf("for %s, which is %s", name, d.state)
-	}
-	return fmt.Sprintf("for %s, which does not run", name)
-}
-
 // stopServices stops services; those that depend on them go on without, as far
 // as they can.
 func (s *Supervisor) stopServices(ctx context.Context, names []string) Reply {
