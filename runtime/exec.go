@@ -11,6 +11,7 @@ import (
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"blackhole/bundle"
 	"blackhole/internal/atomicfile"
@@ -89,6 +90,12 @@ func (r *Runtime) exec(o *ExecOptions) (int, error) {
 func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err error) {
 	if !cgroups.IsCgroup2UnifiedMode() { // there clone3(2) makes the process in its cgroup
 		ExpectAttach()
+	}
+	if err := checkID(o.ID); err != nil {
+		return nil, err
+	}
+	if !o.IgnorePaused {
+		defer r.lockPause(o.ID, unix.LOCK_SH)()
 	}
 	c, err := r.load(o.ID)
 	if err != nil {

@@ -1,19 +1,41 @@
 package runtime
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // Pause freezes all processes of a container with the cgroup freezer. It fails
 // with libcontainer.ErrNotRunning for one that is paused already or has
-// stopped.
+// stopped. It waits for a creation, and for processes that are just being sent in.
 func (r *Runtime) Pause(id string) error {
-	c, err := r.load(id)
-	if err == nil {
-		err = c.Pause()
-	}
+	err := r.pause(id)
 	if err != nil {
 		return fmt.Errorf("cannot pause container %q: %w", id, err)
 	}
 	return nil
+}
+
+func (r *Runtime) pause(id string) error {
+	if err := checkID(id); err != nil {
+		return err
+	}
+	for deadline := time.Now().Add(lockPatience); r.locked(id); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return errLocked
+		}
+	}
+	defer r.lockPause(id, unix.LOCK_EX)()
+	c, err := r.load(id)
+	if err != nil {
+		return err
+	}
+	return c.Pause()
 }
 
 // Resume thaws a paused container. It fails with libcontainer.ErrNotPaused for
@@ -27,4 +49,25 @@ func (r *Runtime) Resume(id string) error {
 		return fmt.Errorf("cannot resume container %q: %w", id, err)
 	}
 	return nil
+}
+
+// pausePatience is how long a pause waits for those that are on their way in. One that
+// hangs there must not keep the container from being paused.
+const pausePatience = 2 * time.Second
+
+// lockPause takes the lock that keeps a pause (LOCK_EX) and those who send a process
+// into a container (LOCK_SH) apart: who is frozen half way in keeps the sender
+// waiting until somebody resumes the container. It is on the container's folder,
+// and goes with its holder. After pausePatience it goes without.
+func (r *Runtime) lockPause(id string, how int) (unlock func()) {
+	dir, err := os.Open(filepath.Join(r.Root, id))
+	if err != nil {
+		return func() {} // no such container, as whoever loads it will say
+	}
+	for deadline := time.Now().Add(pausePatience); ; time.Sleep(time.Millisecond) {
+		err := unix.Flock(int(dir.Fd()), how|unix.LOCK_NB)
+		if err == nil || !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) || time.Now().After(deadline) {
+			return func() { dir.Close() }
+		}
+	}
 }

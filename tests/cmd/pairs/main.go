@@ -76,7 +76,19 @@ func (c *container) round(begin, first, second string) (faults []string) {
 			done <- c.judge(name, c.run(commands[name](c)...))
 		}()
 	}
-	faults = append(<-done, <-done...)
+	faults = <-done
+	select {
+	case second := <-done:
+		faults = append(faults, second...)
+	case <-time.After(patience / 3):
+		// A program that runs in the foreground, and is paused, is waited for until
+		// somebody resumes it. All others have ended.
+		if first != "exec" && second != "exec" {
+			faults = append(faults, "one of them hangs")
+		}
+		c.run("resume", c.id)
+		faults = append(faults, <-done...)
+	}
 	// A run in the foreground, and a container that it made, are gone by now.
 	faults = append(faults, c.judge("delete --force", c.run("delete", "--force", c.id))...)
 	return append(faults, c.left()...)
