@@ -1,14 +1,21 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
+
+// dyingPatience is how long a supervisor that was killed may take to be gone. The
+// last of its threads holds the lock, and each must be given a processor to end.
+const dyingPatience = 10 * time.Second
 
 // takeLock makes this process the supervisor of a state folder. The kernel
 // drops the lock with the process, so that a killed supervisor leaves none.
@@ -17,7 +24,12 @@ func takeLock(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	for deadline := time.Now().Add(dyingPatience); err == unix.EWOULDBLOCK && dying(pidIn(f)) && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	}
+	if err != nil {
 		defer f.Close()
 		if err == unix.EWOULDBLOCK {
 			return nil, fmt.Errorf("a supervisor runs already, as pid %s; use apply, restart or down", pidIn(f))
@@ -34,6 +46,30 @@ func takeLock(path string) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// dying: a process is gone, or has been killed and is not yet. While other threads of
+// it live, it is a zombie.
+func dying(pid string) bool {
+	data, err := os.ReadFile("/proc/" + pid + "/status")
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH)
+	}
+	for line := range strings.Lines(string(data)) {
+		name, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		switch name {
+		case "State":
+			if strings.HasPrefix(value, "Z") || strings.HasPrefix(value, "X") {
+				return true
+			}
+		case "SigPnd", "ShdPnd": // hexadecimal sets of pending signals
+			if set, err := strconv.ParseUint(value, 16, 64); err == nil && set&(1<<(unix.SIGKILL-1)) != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func pidIn(f *os.File) string {
