@@ -39,9 +39,15 @@ func (p Paths) Ask(r Request) (*Reply, error) {
 		return nil, err
 	}
 	if _, err := c.Write(append(data, '\n')); err != nil {
+		if r.Method == "status" && p.gone() {
+			return nil, ErrNone
+		}
 		return nil, fmt.Errorf("cannot reach the supervisor: %w", err)
 	}
 	line, err := bufio.NewReader(io.LimitReader(c, maxReply)).ReadBytes('\n')
+	if err != nil && r.Method == "status" && p.gone() {
+		return nil, ErrNone // who only looks need not know that it was just killed
+	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot hear the supervisor: it went away before it answered (%w)", err)
 	}

@@ -1,9 +1,62 @@
 package supervisor
 
 import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+// A supervisor that dies before it answers runs no more, for who only looks; one that
+// lives is not to be taken for none.
+func TestStatusOfADyingOne(t *testing.T) {
+	p := Paths{Root: t.TempDir()}
+	if err := os.MkdirAll(p.dir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", p.socket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	if _, err := p.Ask(Request{Method: "status"}); !errors.Is(err, ErrNone) {
+		t.Errorf("no lock: %v", err)
+	}
+	lock, err := os.OpenFile(p.lock(), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintln(lock, os.Getpid())
+	if _, err := p.Ask(Request{Method: "status"}); err == nil || errors.Is(err, ErrNone) {
+		t.Errorf("one that lives: %v", err)
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_UN); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Ask(Request{Method: "status"}); !errors.Is(err, ErrNone) {
+		t.Errorf("one that let go: %v", err)
+	}
+	if _, err := p.Ask(Request{Method: "stop"}); err == nil || errors.Is(err, ErrNone) {
+		t.Errorf("what may have been begun: %v", err)
+	}
+}
 
 // A supervisor of another version is not half understood; why it refuses is told.
 func TestUnderstand(t *testing.T) {

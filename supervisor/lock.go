@@ -48,6 +48,16 @@ func takeLock(path string) (*os.File, error) {
 	return f, nil
 }
 
+// gone: no supervisor runs, or one that was killed and has not let go of the lock yet.
+func (p Paths) gone() bool {
+	f, err := os.Open(p.lock())
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer f.Close()
+	return unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB) == nil || dying(pidIn(f))
+}
+
 // dying: a process is gone, or has been killed and is not yet. While other threads of
 // it live, it is a zombie.
 func dying(pid string) bool {
