@@ -53,7 +53,7 @@ a_life() {
 	bh exec "$id" true
 	bh pause "$id"
 	bh resume "$id"
-	[[ $(timeout 20 "$BLACKHOLE" --root "$root" events --stats "$id" | jq -r .type) == stats ]]
+	[[ $(timeout 60 "$BLACKHOLE" --root "$root" events --stats "$id" | jq -r .type) == stats ]]
 	bh kill "$id" KILL
 	wait_until is_status "$id" stopped
 	bh delete "$id"
@@ -71,20 +71,22 @@ grown() { (($(restarts) > $1)); }
 		  @steady:
 		    executable: /bin/sh
 		    args: [-c, 'trap "" TERM; n=0; while :; do echo line $((n = n + 1)); sleep 0.5; done']
-		    health_check: {exec: ["true"], interval: 500ms}
+		    health_check: {exec: ["true"], interval: 500ms, timeout: 60s} # a busy guest is slow
 		    stop: {timeout: 1s}
 		  @net: {executable: /bin/sleep, args: ["1000"], network: {mode: isolated}}
 		  @loop: {executable: /bin/false, restart: {policy: always, max_retries: 0, backoff: 300ms, max_backoff: 300ms}}
 	Y
 	up || true # loop is not up
-	local step pid net had
+	local step pid net had now
 	pid=$(service steady .pid) net=$(service net .pid)
 	for step in 315360000 -320000000 ${LONG:+86400 -259200 -7200}; do
 		jump "$step"
 		sane_ages
 		had=$(restarts)
 		wait_for 20 grown "$had"
-		[[ $(service steady '.state + (.pid | tostring)') == "running$pid" ]]
+		now=$(service steady '.state + (.pid | tostring)')
+		echo "steady: $now"
+		[[ $now == "running$pid" ]]
 		a_life
 		bhs gc >"$work/gc"
 		[[ $(service net .pid) == "$net" ]]
