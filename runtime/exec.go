@@ -95,7 +95,8 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 		return nil, err
 	}
 	if !o.IgnorePaused {
-		defer r.lockPause(o.ID, unix.LOCK_SH)()
+		unlock := r.lockPause(o.ID, unix.LOCK_SH)
+		defer unlock()
 	}
 	c, err := r.load(o.ID)
 	if err != nil {

@@ -30,7 +30,8 @@ func (r *Runtime) pause(id string) error {
 			return errLocked
 		}
 	}
-	defer r.lockPause(id, unix.LOCK_EX)()
+	unlock := r.lockPause(id, unix.LOCK_EX)
+	defer unlock()
 	c, err := r.load(id)
 	if err != nil {
 		return err

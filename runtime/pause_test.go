@@ -76,7 +76,8 @@ func TestPauseGoesWithout(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(r.Root, "x"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	defer r.lockPause("x", unix.LOCK_SH)()
+	unlock := r.lockPause("x", unix.LOCK_SH)
+	defer unlock()
 	began := time.Now()
 	r.lockPause("x", unix.LOCK_EX)()
 	if took := time.Since(began); took < pausePatience {

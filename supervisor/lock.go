@@ -25,13 +25,13 @@ func takeLock(path string) (*os.File, error) {
 		return nil, err
 	}
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	for deadline := time.Now().Add(dyingPatience); err == unix.EWOULDBLOCK && dying(pidIn(f)) && time.Now().Before(deadline); {
+	for deadline := time.Now().Add(dyingPatience); errors.Is(err, unix.EWOULDBLOCK) && dying(pidIn(f)) && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	}
 	if err != nil {
 		defer f.Close()
-		if err == unix.EWOULDBLOCK {
+		if errors.Is(err, unix.EWOULDBLOCK) {
 			return nil, fmt.Errorf("a supervisor runs already, as pid %s; use apply, restart or down", pidIn(f))
 		}
 		return nil, os.NewSyscallError("flock", err)
