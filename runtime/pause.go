@@ -56,9 +56,9 @@ func (r *Runtime) Resume(id string) error {
 // hangs there must not keep the container from being paused.
 const pausePatience = 2 * time.Second
 
-// lockPause takes the lock that keeps a pause (LOCK_EX) and those who send a process
-// into a container (LOCK_SH) apart: who is frozen half way in keeps the sender
-// waiting until somebody resumes the container. It is on the container's folder,
+// lockPause takes the lock that keeps a pause (LOCK_EX) apart from those who start a
+// container's program or send a process in (LOCK_SH): who is frozen half way keeps
+// them waiting until somebody resumes the container. To unlock twice does no harm. It is on the container's folder,
 // and goes with its holder. After pausePatience it goes without.
 func (r *Runtime) lockPause(id string, how int) (unlock func()) {
 	dir, err := os.Open(filepath.Join(r.Root, id))

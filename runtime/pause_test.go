@@ -32,7 +32,14 @@ func TestPauseWaits(t *testing.T) {
 		}
 		return s.Status
 	}
-	if err := r.Start(id, ""); err != nil {
+	release, started := r.lockPause(id, unix.LOCK_EX), make(chan error, 1)
+	go func() { started <- r.Start(id, "") }()
+	time.Sleep(200 * time.Millisecond)
+	if got := status(); got != "created" {
+		t.Errorf("during a pause: %s", got)
+	}
+	release()
+	if err := <-started; err != nil {
 		t.Fatal(err)
 	}
 	for name, hold := range map[string]func() func(){

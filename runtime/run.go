@@ -70,7 +70,9 @@ func (r *Runtime) run(o *RunOptions, images *libcontainer.CriuOpts) (code int, e
 		return -1, err
 	}
 	if images == nil { // what is restored runs already
+		unlock := r.lockPause(o.ID, unix.LOCK_SH)
 		err := c.container.Exec()
+		unlock()
 		if err == nil {
 			err = c.record.poststart(o.ID, c.pid)
 		}

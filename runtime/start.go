@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/opencontainers/runc/libcontainer"
+	"golang.org/x/sys/unix"
 )
 
 // Start lets a created container's program run. With notifySocket, the socket
@@ -19,6 +20,11 @@ func (r *Runtime) Start(id, notifySocket string) error {
 }
 
 func (r *Runtime) start(id, notifySocket string) error {
+	if err := checkID(id); err != nil {
+		return err
+	}
+	unlock := r.lockPause(id, unix.LOCK_SH)
+	defer unlock()
 	c, err := r.load(id)
 	if err != nil {
 		return err
@@ -52,6 +58,7 @@ func (r *Runtime) start(id, notifySocket string) error {
 	if err := c.Exec(); err != nil {
 		return err
 	}
+	unlock()
 	if err := rec.poststart(id, state.InitProcessPid); err != nil {
 		return errors.Join(err, r.delete(id, true))
 	}
