@@ -19,13 +19,11 @@ var (
 	commit  = ""
 )
 
-// The main goroutine has the first thread until main lets go of it. A supervisor
-// keeps it: what a thread enters that Go is to end, the first one would stay in.
-func init() { runtime.LockOSThread() }
-
 func main() {
-	if !slices.Contains(os.Args, "up") {
-		runtime.UnlockOSThread()
+	if slices.Contains(os.Args, "up") {
+		// A supervisor's main goroutine keeps the first thread, in which Go has just
+		// started it: what a thread enters that Go is to end, that one would stay in.
+		runtime.LockOSThread()
 	}
 	logrus.SetFormatter(&plain{}) // until the flags are read
 	os.Exit(exitCode(run()))

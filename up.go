@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"blackhole/bundle"
+	"blackhole/hooks"
 	"blackhole/internal/ownthread"
 	"blackhole/netstats"
 	"blackhole/spec"
@@ -100,7 +101,8 @@ func up(c *cli.Context, report *report) error {
 	signal.Notify(stop, unix.SIGINT, unix.SIGTERM)
 	signal.Notify(leave, unix.SIGQUIT)
 	signal.Notify(reload, unix.SIGHUP)
-	return ownthread.Beside(func() error { // see init in main.go
+	hooks.KeepFirewall()
+	return ownthread.Beside(func() error { // see main
 		return supervisor.Run(o, supervisor.Signals{Stop: stop, Leave: leave, Reload: reload})
 	})
 }

@@ -143,6 +143,7 @@ func (b *book) join(conn *nftables.Conn, kinds []ruleset, e *entry) error {
 		}
 		conn.AddTable(table)
 		if err := r.rules(conn, table, e, sets); err != nil {
+			kept.broken = true
 			return err
 		}
 		for _, other := range b.Containers {
@@ -181,6 +182,7 @@ func (e *entry) closeFirewall() error {
 		}
 		for _, el := range all {
 			if err := conn.SetDeleteElements(sets[el.set], []nftables.SetElement{el.SetElement}); err != nil {
+				kept.broken = true
 				return fmt.Errorf("cannot remove from the firewall's set %s: %w", el.set, err)
 			}
 		}
@@ -210,6 +212,7 @@ func removeTables(bridge string) error {
 // tables are the host's, by family and name. A kernel without nf_tables has none.
 func tables(conn *nftables.Conn) (map[nftables.TableFamily]map[string]bool, error) {
 	list, err := conn.ListTables()
+	kept.broken = kept.broken || err != nil
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
 		return nil, nil
 	}
@@ -229,26 +232,55 @@ func tables(conn *nftables.Conn) (map[nftables.TableFamily]map[string]bool, erro
 func addElements(conn *nftables.Conn, sets map[string]*nftables.Set, all []element) error {
 	for _, el := range all {
 		if err := conn.SetAddElements(sets[el.set], []nftables.SetElement{el.SetElement}); err != nil {
+			kept.broken = true // what was put together before is not to be sent by another
 			return fmt.Errorf("cannot add to the firewall's set %s: %w", el.set, err)
 		}
 	}
 	return nil
 }
 
+// kept is the connection of a process that lives long. Closing one waits for RCU
+// grace periods: for what was asked of it to be destroyed, before anybody else may
+// change the firewall. Whoever uses it holds the book's lock.
+var kept struct {
+	wanted, broken bool
+	conn           *nftables.Conn
+}
+
+// KeepFirewall is for a process that brings many networks up and down: it stays
+// connected to the firewall.
+func KeepFirewall() { kept.wanted = true }
+
 func dialFirewall() (*nftables.Conn, error) {
+	if kept.conn != nil {
+		return kept.conn, nil
+	}
 	conn, err := nftables.New(nftables.AsLasting())
 	if err != nil {
 		return nil, fmt.Errorf("cannot talk to the firewall: %w", lacks(err, "nftables", "nf_tables"))
 	}
+	if kept.wanted {
+		kept.conn, kept.broken = conn, false
+	}
 	return conn, nil
 }
 
-// hangUp closes a connection beside what follows: the kernel waits there for an RCU
-// grace period, as long as all that was asked of it took. Nothing is unsent.
-func hangUp(conn *nftables.Conn) { go func() { _ = conn.CloseLasting() }() }
+// hangUp closes a connection, beside what follows; but not one that is kept and had
+// no error, after which something may still come that nobody asked for. Nothing is
+// unsent.
+func hangUp(conn *nftables.Conn) {
+	if conn == kept.conn {
+		if !kept.broken {
+			return
+		}
+		kept.conn = nil
+	}
+	go func() { _ = conn.CloseLasting() }()
+}
 
 func flush(conn *nftables.Conn) error {
 	if err := conn.Flush(); err != nil {
+		kept.broken = true
 		return fmt.Errorf("cannot change the firewall: %w", lacks(err, "nftables with address translation", "nf_tables, nft_nat, nft_masq, nft_fib_inet"))
 	}
 	return nil

@@ -205,7 +205,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		}
 		network = nil
 	}
-	if err := network.finish(config); err != nil {
+	if err := network.takeOver(config); err != nil {
 		return nil, err
 	}
 	if images != nil {

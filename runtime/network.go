@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/opencontainers/runc/libcontainer/configs"
@@ -73,24 +74,39 @@ func (r *Runtime) beginNetwork(id string, hooks *specs.Hooks, config *configs.Co
 	return n
 }
 
-// finish waits until the network is there, and takes the hook out of the
-// configuration.
-func (n *network) finish(config *configs.Config) error {
+// takeOver takes the hook out of the configuration, and waits for the network where
+// somebody looks at it before the program: settings of its interfaces, hooks.
+func (n *network) takeOver(config *configs.Config) error {
 	if n == nil {
 		return nil
 	}
-	err := <-n.done
-	n.done <- nil // for undo
-	if err == nil {
-		delete(config.Hooks, configs.CreateRuntime)
+	delete(config.Hooks, configs.CreateRuntime)
+	for name := range config.Sysctl {
+		if strings.HasPrefix(name, "net.") {
+			return n.wait()
+		}
 	}
+	if config.HasHook(configs.CreateContainer, configs.StartContainer) {
+		return n.wait()
+	}
+	return nil
+}
+
+// wait waits until the network is there.
+func (n *network) wait() error {
+	err := <-n.done
+	n.done <- err // for whoever asks again
 	return err
 }
 
-// adopt: the container's first process is there.
+// adopt: the container's first process is there. Its program is not to run before
+// the network is.
 func (n *network) adopt(pid int) error {
 	if n == nil {
 		return nil
+	}
+	if err := n.wait(); err != nil {
+		return err
 	}
 	return inTime(func() error { return n.Adopt(n.id, pid) })
 }
@@ -100,10 +116,8 @@ func (n *network) undo() error {
 	if n == nil {
 		return nil
 	}
-	err := <-n.done
-	n.done <- nil
-	if err != nil {
-		return nil //nolint:nilerr // who brings one up leaves nothing when that fails
+	if n.wait() != nil {
+		return nil // who brings one up leaves nothing when that fails
 	}
 	return inTime(func() error { return n.Down(n.id) })
 }

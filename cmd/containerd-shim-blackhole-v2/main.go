@@ -33,11 +33,10 @@ var (
 
 const name = "io.containerd.blackhole.v2"
 
-// The main goroutine keeps the first thread: what a thread enters that Go is to end,
-// the first one would stay in.
-func init() { runtime.LockOSThread() }
-
 func main() {
+	// The main goroutine keeps the first thread, in which Go has just started it: what
+	// a thread enters that Go is to end, that one would stay in.
+	runtime.LockOSThread()
 	if f, err := parse(os.Args[1:]); err == nil && f.action == "start" {
 		if err := start(f, os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintf(os.Stderr, "cannot start a shim for container %q: %v\n", f.id, err)

@@ -31,7 +31,7 @@ func Go(f func()) {
 }
 
 // Beside runs f in another goroutine and waits for it. Called by a main goroutine
-// that holds the first thread (runtime.LockOSThread in an init of package main), it
+// that holds the first thread (runtime.LockOSThread at the start of main), it
 // keeps that thread from all others: for processes that live long, in which
 // libraries too lock threads and never unlock them.
 func Beside(f func() error) error {
