@@ -161,6 +161,17 @@ func (s *services) decisions(from int64) ([]int64, error) {
 	return at, nil
 }
 
+// oneLife starts the services, has service 0 crash and waits until it runs again, and
+// stops them: while another runtime is measured, nothing of ours is there.
+func (s *services) oneLife(count bool) error {
+	err := s.up(1, count, s.name(0))
+	if err == nil {
+		settle()
+		err = s.crash(count)
+	}
+	return errors.Join(err, s.blackhole("down"))
+}
+
 // crash ends the running program of service 0 by a crash and waits until it
 // runs again.
 func (s *services) crash(count bool) error {
@@ -187,11 +198,9 @@ func (s *services) crash(count bool) error {
 	if !ok {
 		return errors.New("the program did not note its end")
 	}
-	decided, err := s.decisions(end)
-	if err != nil || !count {
-		return err
+	if !count {
+		return nil
 	}
-	s.b.results.add(key{s.variant(), 1, mFirst, ours.name}, float64(t.last-decided[0])/1e6)
 	s.b.results.add(key{s.variant(), 1, mCrash, ours.name}, float64(t.last-end)/1e6)
 	return nil
 }
@@ -236,11 +245,18 @@ func (s *services) byCommands(p *peer, first, lives int, count bool) (err error)
 
 // together starts all services under up and stops them.
 func (s *services) together(lives int, count bool) error {
+	err := s.up(lives, count)
+	return errors.Join(err, s.blackhole("down"))
+}
+
+// up starts all services, or those named, and waits for their programs' first
+// instructions.
+func (s *services) up(lives int, count bool, names ...string) error {
 	if err := s.forget(); err != nil {
 		return err
 	}
 	before := time.Now().UnixNano()
-	err := s.blackhole("up", "-d", "-c", s.config)
+	err := s.blackhole(append([]string{"up", "-d", "-c", s.config}, names...)...)
 	if err == nil {
 		var t stamped
 		if t, err = s.wait(lives); err == nil && count {
@@ -250,5 +266,5 @@ func (s *services) together(lives int, count bool) error {
 			}
 		}
 	}
-	return errors.Join(err, s.blackhole("down"))
+	return err
 }

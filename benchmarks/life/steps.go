@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -29,9 +28,9 @@ func (b *bench) services() error {
 	return nil
 }
 
-// oneService lets a service crash again and again; the others run another
-// service's bundle of the same configuration meanwhile.
-func (b *bench) oneService(mode string) (err error) {
+// oneService starts a service and lets it crash, again and again; the others run
+// another service's bundle of the same configuration in between.
+func (b *bench) oneService(mode string) error {
 	s, err := b.newServices(mode, 2)
 	if err != nil {
 		return err
@@ -39,16 +38,12 @@ func (b *bench) oneService(mode string) (err error) {
 	if err := s.writeBundles(1, 2); err != nil {
 		return err
 	}
-	if err := s.blackhole("up", "-d", "-c", s.config, s.name(0)); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.blackhole("down")) }()
 	for i := range b.n + 1 {
 		b.progress("service, network %s: %d of %d", mode, i, b.n)
 		for _, p := range rotated(b.peers, i) {
 			settle()
 			if p == b.peers[0] {
-				err = s.crash(i > 0)
+				err = s.oneLife(i > 0)
 			} else {
 				err = s.byCommands(p, 1, 1, i > 0)
 			}

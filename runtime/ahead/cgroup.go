@@ -91,6 +91,10 @@ func (p *plan) cgroupBinds(m *configs.Mount) ([]*configs.Mount, error) {
 	if err != nil {
 		return nil, err
 	}
+	own, err := cgroups.ParseCgroupFile("/proc/self/cgroup")
+	if err != nil {
+		return nil, err
+	}
 	var binds []*configs.Mount
 	for _, h := range hierarchies {
 		path := ""
@@ -102,8 +106,16 @@ func (p *plan) cgroupBinds(m *configs.Mount) ([]*configs.Mount, error) {
 				break
 			}
 		}
-		if path == "" {
-			return nil, errors.New("a hierarchy in which the container has no cgroup: " + h.Mountpoint)
+		if path == "" { // one that is not managed: the container stays where its creator is
+			dir, err := h.GetOwnCgroup(own)
+			if err != nil {
+				return nil, err
+			}
+			below, err := filepath.Rel(h.Root, dir)
+			if err != nil {
+				return nil, err
+			}
+			path = filepath.Join(h.Mountpoint, below)
 		}
 		binds = append(binds, &configs.Mount{
 			Device: "bind", Source: path, Destination: filepath.Base(h.Mountpoint), Flags: flags | unix.MS_BIND | unix.MS_REC,
