@@ -190,6 +190,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		return nil, err
 	}
 	undo.Add(func() error {
+		work.Wait()
 		_ = process.Signal(unix.SIGKILL)
 		_, _ = process.Wait()
 		return r.destroy(container, rec, lock, true)

@@ -103,16 +103,26 @@ func (w *Work) Apply(config *configs.Config) error {
 	return nil
 }
 
-// Close lets go of the namespaces, once they are made.
-func (w *Work) Close() {
+// Wait waits until nothing more is made: what is undone afterwards must not come
+// back.
+func (w *Work) Wait() {
 	if w == nil || w.done == nil {
 		return
 	}
 	if w.plan.made != nil && !w.cgroups {
+		w.cgroups = true
 		w.plan.made <- cgroupsMade{err: errors.New("abandoned")}
 	}
 	for range w.done {
 		// not asked for, because something else failed
+	}
+}
+
+// Close lets go of the namespaces, once they are made.
+func (w *Work) Close() {
+	w.Wait()
+	if w == nil {
+		return
 	}
 	for _, f := range []*os.File{w.mnt, w.net, w.ipc} {
 		f.Close() // of nil too
