@@ -168,26 +168,12 @@ func device(index int) string {
 // lastOnBridge puts a bridge that nobody needs once this container is gone among
 // the container's links: what is removed together, the kernel waits for once.
 func (b *book) lastOnBridge(h *netlink.Handle, e *entry) error {
-	if e.Bridge == "" || e.Group == 0 {
+	if e.Bridge == "" || e.Group == 0 || b.uses(e.Bridge, e.ID) {
 		return nil
 	}
-	for _, other := range b.Containers {
-		if other.Bridge == e.Bridge && other.ID != e.ID {
-			return nil
-		}
-	}
-	link, err := find(h, e.Bridge)
-	if err != nil || link == nil || link.Type() != "bridge" || !isOurs(link) {
+	link, err := freeBridge(h, e.Bridge, e.Group)
+	if err != nil || link == nil {
 		return err
-	}
-	links, err := dump(h.LinkList)
-	if err != nil {
-		return fmt.Errorf("cannot list the host's interfaces: %w", err)
-	}
-	for _, l := range links {
-		if a := l.Attrs(); a.MasterIndex == link.Attrs().Index && a.Group != e.Group {
-			return nil // somebody else's is plugged into it
-		}
 	}
 	if err := h.LinkSetGroup(link, int(e.Group)); err != nil && !errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("cannot take leave of bridge %s: %w", e.Bridge, err)
@@ -197,18 +183,28 @@ func (b *book) lastOnBridge(h *netlink.Handle, e *entry) error {
 
 // removeBridge deletes a bridge that we made, when nothing is plugged into it.
 func removeBridge(h *netlink.Handle, name string) error {
+	link, err := freeBridge(h, name, 0)
+	if err != nil || link == nil {
+		return err
+	}
+	return remove(h, name)
+}
+
+// freeBridge finds a bridge that we made, if nothing is plugged into it but links of
+// a group; of none, if that is 0.
+func freeBridge(h *netlink.Handle, name string, group uint32) (netlink.Link, error) {
 	link, err := find(h, name)
 	if err != nil || link == nil || link.Type() != "bridge" || !isOurs(link) {
-		return err
+		return nil, err
 	}
 	links, err := dump(h.LinkList)
 	if err != nil {
-		return fmt.Errorf("cannot list the host's interfaces: %w", err)
+		return nil, fmt.Errorf("cannot list the host's interfaces: %w", err)
 	}
 	for _, l := range links {
-		if l.Attrs().MasterIndex == link.Attrs().Index {
-			return nil
+		if a := l.Attrs(); a.MasterIndex == link.Attrs().Index && (group == 0 || a.Group != group) {
+			return nil, nil
 		}
 	}
-	return remove(h, name)
+	return link, nil
 }

@@ -126,7 +126,7 @@ func (n *Network) takeDown(b *book, k *kernel, e *entry) error {
 	}
 	known := b.Containers[e.ID] != nil
 	delete(b.Containers, e.ID)
-	if e.Bridge != "" && !b.uses(e.Bridge) {
+	if e.Bridge != "" && !b.uses(e.Bridge, e.ID) {
 		try(removeTables(e.Bridge))
 		try(removeBridge(k.host, e.Bridge))
 	}
@@ -148,10 +148,10 @@ func (n *Network) takeDown(b *book, k *kernel, e *entry) error {
 	return b.writeHosts()
 }
 
-// uses tells whether a container of the book is on a bridge.
-func (b *book) uses(bridge string) bool {
+// uses tells whether a container of the book is on a bridge, another than one that may be empty.
+func (b *book) uses(bridge, without string) bool {
 	for _, e := range b.Containers {
-		if e.Bridge == bridge {
+		if e.Bridge == bridge && e.ID != without {
 			return true
 		}
 	}

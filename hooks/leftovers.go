@@ -177,7 +177,7 @@ func (n *Network) strayBridges(b *book, bridges, used map[string]bool) ([]Leftov
 	}
 	var found []Leftover
 	for name := range bridges {
-		if b.uses(name) || used[name] {
+		if b.uses(name, "") || used[name] {
 			continue // goes with its last container
 		}
 		found = append(found, Leftover{What: "bridge " + name, remove: func() error { return n.dropBridge(name) }})
@@ -192,7 +192,7 @@ func (n *Network) dropBridge(name string) error {
 		return err
 	}
 	defer b.close()
-	if b.uses(name) {
+	if b.uses(name, "") {
 		return nil
 	}
 	k, err := dial(nil)

@@ -3,7 +3,6 @@ package runtime
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -127,7 +126,7 @@ func (r *Runtime) poststopHere(id string, c *configs.Command) (mine bool, err er
 	if r.Network == nil || len(c.Env) > 0 {
 		return false, nil
 	}
-	hook := specs.Hook{Path: c.Path, Args: slices.Clone(c.Args)}
+	hook := specs.Hook{Path: c.Path, Args: c.Args}
 	if !r.Network.Own(hook, string(configs.Poststop)) {
 		return false, nil
 	}
