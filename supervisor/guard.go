@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 
@@ -73,14 +74,40 @@ func (s *Supervisor) follow(sv *service, m *stats.Memory) {
 		high = strconv.FormatUint(at, 10)
 	}
 	u.guard = at
+	s.setHigh(sv, high, "move")
+}
+
+func (s *Supervisor) setHigh(sv *service, high, what string) {
 	name := sv.name
 	s.work.Go(func() {
 		err := s.o.Runtime.Update(name, runtime.Update{Resources: specs.LinuxResources{Unified: map[string]string{highFile: high}}})
 		if err != nil && !runtime.NotRunning(err) {
-			s.post(func() { s.warn(sv, fmt.Errorf("cannot move its %s with its limit: %w", highFile, err)) })
+			s.post(func() { s.warn(sv, fmt.Errorf("cannot %s its %s: %w", what, highFile, err)) })
 		}
 	})
 }
+
+// unguardLater takes the guard away from a service that is still there a while
+// after its stop signal. Until then it holds the threads that go on taking memory
+// off the one that ends them all. But it also has the kernel drop the pages of the
+// program itself, and where reading them again is slow the program never comes to
+// handle the signal: better that it ends, or is killed at its limit, than that it
+// is killed when its time is over.
+func (s *Supervisor) unguardLater(sv *service) {
+	run := sv.run
+	time.AfterFunc(min(sv.policy.stopTimeout/2, longestGuard), func() {
+		s.post(func() {
+			if sv.state == Stopping && s.awaits(sv, run) && sv.usage != nil && sv.usage.guard != 0 {
+				sv.usage.guard = 0
+				s.setHigh(sv, "max", "lift")
+			}
+		})
+	})
+}
+
+// longestGuard is many times what the threads of a program at its memory.high
+// need to end it on a host that is not starved itself.
+const longestGuard = 5 * time.Second
 
 // held: the kernel slows the service down at the guard, and finds hardly
 // anything more to drop. Without this, what it cannot drop of file pages would

@@ -183,7 +183,11 @@ func (m *machine) stopped(now time.Time, how string) {
 		m.restarts++
 		m.enter(Waiting, now, "")
 	case thenBackoff:
-		m.retry(now, m.reason)
+		reason := m.reason
+		if m.killed {
+			reason += ", " + how
+		}
+		m.retry(now, reason)
 	default:
 		m.enter(Stopped, now, how)
 	}

@@ -50,6 +50,7 @@ func TestMachine(t *testing.T) {
 		{"stop, then start", onFailure, up + "stop=stopping/signal start=stopping exit0=waiting"},
 		{"restart of what does not run", onFailure, "restart=waiting"},
 		{"memory critical", never, up + "violation=stopping/signal exit0=backoff over=waiting"},
+		{"memory critical, killed", never, up + "violation=stopping/signal over=stopping/kill exit137=backoff over=waiting"},
 		{"memory critical twice", onFailure, up + "violation=stopping/signal violation=stopping exit0=backoff"},
 		{"memory critical too often", onFailure, up + "violation=stopping/signal exit0=backoff over=waiting ready=starting/start started=starting " +
 			"violation=stopping/signal exit0=backoff over=waiting ready=starting/start started=starting violation=stopping/signal exit0=failed"},
@@ -199,5 +200,17 @@ func TestLoopIsSettled(t *testing.T) {
 		if sv.settled() != row.want {
 			t.Errorf("%s after %d restarts on end: settled is %v", row.state, row.retries, !row.want)
 		}
+	}
+}
+
+// TestKilledIsTold: why it was stopped does not hide that it had to be killed.
+func TestKilledIsTold(t *testing.T) {
+	now := time.Unix(1000, 0)
+	m := &machine{policy: policy{restart: spec.RestartAlways, stopTimeout: 7 * time.Second, backoff: time.Second, maxBackoff: time.Minute}}
+	for _, event := range []string{"start", "ready", "started", "violation", "over", "exit137"} {
+		happen(t, m, event, now)
+	}
+	if want := "memory critical, killed: it did not end within 7s"; m.reason != want {
+		t.Errorf("reason %q, want %q", m.reason, want)
 	}
 }

@@ -276,6 +276,7 @@ func (s *Supervisor) event(sv *service, happen func() action) {
 		s.start(sv)
 	case doSignal:
 		s.signal(sv, sv.stopSignal())
+		s.unguardLater(sv)
 	case doKill:
 		s.kill(sv)
 	}

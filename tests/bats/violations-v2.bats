@@ -55,6 +55,29 @@ teardown() { [[ -z ${work-} ]] || up_teardown; }
 	wait_for 20 high_is a $((20 * 1024 * 1024 * 95 / 100 / 4096 * 4096))
 }
 
+@test "the guard is lifted for a service that does not end, and how it ended is told" {
+	write_config <<-'Y'
+		resource_isolation:
+		  defaults: {network: {mode: none}}
+		services:
+		  @a:
+		    executable: /usr/bin/perl
+		    args: [-e, "$SIG{TERM} = q(IGNORE); for (1..1560) { $x[$_] = q(x) x 65536; select undef, undef, undef, 0.02 if $_ > 1400 } sleep 1 while 1"]
+		    resources: {memory: {limit: 100M, swap: 0}}
+		    restart: {max_retries: 1, backoff: 20s}
+		    stop: {timeout: 20s}
+	Y
+	up
+	wait_for 60 is_state a stopping
+	high=/sys/fs/cgroup/blackhole/${pre}a/memory.high
+	[[ $(<"$high") == 99614720 ]]
+	lifted() { [[ $(<"$high") == max ]]; }
+	wait_for 14 lifted
+	is_state a stopping
+	wait_for 30 is_state a backoff
+	[[ $(service a .reason) =~ ^memory\ critical:\ .*,\ killed:\ it\ did\ not\ end\ within\ 20s$ ]]
+}
+
 @test "an out-of-memory kill by the limit above the services is told as such" {
 	write_config <<-'Y'
 		resource_isolation:
