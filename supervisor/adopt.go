@@ -176,6 +176,9 @@ func (s *Supervisor) find(name string) (*running, error) {
 		return nil, fmt.Errorf("container %q exists already and is not the supervisor's; delete it first", name)
 	}
 	if state.Status != "running" && state.Status != "paused" {
+		if err := rt.Delete(name, true); err != nil {
+			s.warn(nil, err) // start tries again
+		}
 		return nil, nil
 	}
 	r := &running{pid: state.Pid}

@@ -150,6 +150,9 @@ func (s *Supervisor) execute(p *plan) (x *execution) {
 			if sv.read == sv.config {
 				sv.read = p.config
 			}
+			if sv.ahead != nil && sv.ahead.config == sv.config {
+				sv.ahead.config = p.config
+			}
 			sv.config = p.config
 			if sv.alive && *s.monitor.MemoryCritical != memoryCritical {
 				s.rewatch(sv)

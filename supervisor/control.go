@@ -225,7 +225,7 @@ func (s *Supervisor) stopServices(ctx context.Context, names []string) Reply {
 	s.wait(ctx, func() bool {
 		return !slices.ContainsFunc(names, func(n string) bool {
 			sv := s.services[n]
-			return sv != nil && (sv.wantsStop || sv.active())
+			return sv != nil && (sv.wantsStop || sv.present())
 		})
 	})
 	return s.status(names)

@@ -188,10 +188,11 @@ func (s *Supervisor) limitsChanged(sv *service) {
 // configuration gives to this one now, such as a published port; or nothing.
 func (s *Supervisor) blocked(sv *service) string {
 	for _, other := range s.all() {
-		if other == sv || !other.active() || other.made == nil || other.made == sv.config {
+		has := other.has()
+		if other == sv || has == nil || has == sv.config {
 			continue
 		}
-		if spec.Conflict(sv.config, sv.name, other.made, other.name) != "" {
+		if spec.Conflict(sv.config, sv.name, has, other.name) != "" {
 			return other.name
 		}
 	}
@@ -201,6 +202,6 @@ func (s *Supervisor) blocked(sv *service) string {
 // whyBlocked is for people.
 func (s *Supervisor) whyBlocked(sv *service, by string) string {
 	other := s.services[by]
-	what := spec.Conflict(sv.config, sv.name, other.made, other.name)
+	what := spec.Conflict(sv.config, sv.name, other.has(), other.name)
 	return fmt.Sprintf("for %s of %s, which is %s", what, by, other.state)
 }

@@ -147,9 +147,9 @@ func (m *machine) startFailed(now time.Time, err error) action {
 			m.enter(Failed, now, err.Error())
 			return doNothing
 		}
-		m.retry(now, err.Error())
+		m.retry(now, now, err.Error())
 	case Stopping:
-		m.stopped(now, "")
+		m.stopped(now, now, "")
 	}
 	return doNothing
 }
@@ -165,16 +165,16 @@ func (m *machine) exited(now time.Time, exit Exit) action {
 		case restart == spec.RestartNo:
 			m.enter(Failed, now, exit.String())
 		default:
-			m.retry(now, exit.String())
+			m.retry(now, exit.Time, exit.String())
 		}
 	case Stopping:
-		m.stopped(now, exit.String())
+		m.stopped(now, exit.Time, exit.String())
 	}
 	return doNothing
 }
 
 // stopped does what was to follow the stop.
-func (m *machine) stopped(now time.Time, how string) {
+func (m *machine) stopped(now, ended time.Time, how string) {
 	if m.killed {
 		how = fmt.Sprintf("killed: it did not end within %s", m.policy.stopTimeout)
 	}
@@ -187,14 +187,15 @@ func (m *machine) stopped(now time.Time, how string) {
 		if m.killed {
 			reason += ", " + how
 		}
-		m.retry(now, reason)
+		m.retry(now, ended, reason)
 	default:
 		m.enter(Stopped, now, how)
 	}
 }
 
-// retry starts it again after a while that doubles each time, or gives up.
-func (m *machine) retry(now time.Time, reason string) {
+// retry starts it again after a while that doubles each time, or gives up. The
+// while counts from the end of the program.
+func (m *machine) retry(now, ended time.Time, reason string) {
 	if limit := m.policy.maxRetries; limit > 0 && m.retries >= limit {
 		m.enter(Failed, now, fmt.Sprintf("gave up after %d restarts: %s", m.retries, reason))
 		return
@@ -209,7 +210,7 @@ func (m *machine) retry(now time.Time, reason string) {
 	m.retries++
 	m.restarts++
 	m.enter(Backoff, now, reason)
-	m.deadline = now.Add(min(delay, max(m.policy.maxBackoff, m.policy.backoff)))
+	m.deadline = ended.Add(min(delay, max(m.policy.maxBackoff, m.policy.backoff)))
 }
 
 // timeOver: the deadline has passed.

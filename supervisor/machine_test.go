@@ -116,7 +116,7 @@ func TestBackoffGrowsToItsLimit(t *testing.T) {
 		m.startAskedIfNew(now)
 		m.ready(now)
 		m.started(now)
-		m.exited(now, Exit{Code: 1})
+		m.exited(now, Exit{Code: 1, Time: now})
 		if got := m.deadline.Sub(now); got != want*time.Second {
 			t.Errorf("backoff %d: %s, want %ds", i+1, got, want)
 		}

@@ -11,6 +11,7 @@ import (
 	"blackhole/internal/cleanup"
 	"blackhole/runtime"
 	"blackhole/runtime/stats"
+	"blackhole/spec"
 )
 
 // start creates a service's container and lets its program run, beside the loop.
@@ -26,15 +27,17 @@ func (s *Supervisor) start(sv *service) {
 	sv.made, sv.unfit = sv.config, ""
 	config, name, log, run := sv.config, sv.name, sv.log, sv.run
 	critical := float64(*s.monitor.MemoryCritical)
+	ahead := sv.ahead
+	fits := ahead.fits(config, critical)
+	sv.ahead = nil
 	s.work.Go(func() {
-		s.creators <- struct{}{}
-		runtime.ExpectAttach()
-		r, err := s.create(name, log, func() (bundle.Contents, []string, error) {
-			c, notes, err := s.o.Bundle(config, name)
-			guard(c.Config, critical)
-			return c, notes, err
-		})
-		<-s.creators
+		r, err := s.startAhead(name, ahead, fits)
+		if r == nil && err == nil {
+			var c *created
+			if c, err = s.create(name, log, s.contents(config, name, critical)); err == nil {
+				r, err = s.launch(name, c)
+			}
+		}
 		s.post(func() {
 			sv.creating = false
 			if err != nil {
@@ -53,9 +56,21 @@ func (s *Supervisor) start(sv *service) {
 	})
 }
 
-// create makes a container of a service and starts its program. Its output goes
-// straight to the log.
-func (s *Supervisor) create(name string, log *logFile, contents func() (bundle.Contents, []string, error)) (_ *running, err error) {
+// contents is what the bundle of a service is made of.
+func (s *Supervisor) contents(config *spec.Config, name string, critical float64) func() (bundle.Contents, []string, error) {
+	return func() (bundle.Contents, []string, error) {
+		c, notes, err := s.o.Bundle(config, name)
+		guard(c.Config, critical)
+		return c, notes, err
+	}
+}
+
+// create makes a container of a service. Its program's output goes straight to the
+// log.
+func (s *Supervisor) create(name string, log *logFile, contents func() (bundle.Contents, []string, error)) (_ *created, err error) {
+	s.creators <- struct{}{}
+	defer func() { <-s.creators }()
+	runtime.ExpectAttach()
 	var undo cleanup.Stack
 	defer func() { err = errors.Join(err, undo.Run()) }()
 	c, notes, err := contents()
@@ -85,20 +100,31 @@ func (s *Supervisor) create(name string, log *logFile, contents func() (bundle.C
 		_, _ = process.Wait()
 		return rt.Delete(name, true)
 	})
-	r := &running{pid: process.Pid(), process: process, since: time.Now(), notes: notes}
+	r := running{pid: process.Pid(), process: process, notes: notes}
 	if r.pidfd, err = openPidfd(r.pid); err != nil {
 		return nil, err
 	}
 	undo.Add(func() error { r.pidfd.close(); return nil })
-	if r.cgroups, err = rt.Cgroups(name); err != nil {
+	made := &created{r, undo}
+	undo.Release()
+	return made, nil
+}
+
+// launch starts the program of a container that was created; where it cannot,
+// nothing is left of it.
+func (s *Supervisor) launch(name string, c *created) (_ *running, err error) {
+	defer func() { err = errors.Join(err, c.undo.Run()) }()
+	rt := s.o.Runtime
+	if c.cgroups, err = rt.Cgroups(name); err != nil {
 		return nil, err
 	}
-	r.levels = oomLevels(r.cgroups) // before its first instruction, or its first kill would have no cause
+	c.levels = oomLevels(c.cgroups) // before its first instruction, or its first kill would have no cause
+	c.since = time.Now()
 	if err := rt.Start(name, ""); err != nil {
 		return nil, err
 	}
-	undo.Release()
-	return r, nil
+	c.undo.Release()
+	return &c.running, nil
 }
 
 // runs takes note of a container that runs, and waits for its end beside the loop.
@@ -137,6 +163,9 @@ func (s *Supervisor) ended(sv *service, exit Exit, last *stats.Stats, levels []o
 	s.unwatch(sv)
 	sv.pid, sv.pidfd, sv.cgroups = 0, nil, nil
 	s.event(sv, func() action { return sv.exited(time.Now(), exit) })
+	if sv.state == Backoff {
+		s.prepareLater(sv)
+	}
 }
 
 // oomRecent is how long after an out-of-memory kill an end by SIGKILL counts as

@@ -29,6 +29,7 @@ type service struct {
 	cgroups    map[string]string // see runtime.Cgroups
 	run        uint64            // counts its lives, so that what comes late from an earlier one is told
 	creating   bool
+	ahead      *ahead             // its next container; nil: none
 	stopChecks context.CancelFunc // ends its health check
 	lastCheck  string             // why the last health check failed; empty for a success
 
@@ -66,6 +67,20 @@ func (sv *service) stopSignal() unix.Signal { return unix.Signal(*sv.spec.Stop.S
 
 // active: something of it runs, or is about to.
 func (sv *service) active() bool { return sv.alive || sv.creating }
+
+// present: there is a container of it, or is about to be.
+func (sv *service) present() bool { return sv.active() || sv.ahead != nil }
+
+// has is the configuration of its container; nil where there is none.
+func (sv *service) has() *spec.Config {
+	switch {
+	case sv.active():
+		return sv.made
+	case sv.ahead != nil:
+		return sv.ahead.config
+	}
+	return nil
+}
 
 // settled: it is what it will be, unless something happens.
 func (sv *service) settled() bool {

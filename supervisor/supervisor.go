@@ -221,11 +221,13 @@ func (s *Supervisor) loop(signals Signals) {
 		}
 		s.timeOver()
 		s.advance()
+		s.dropAhead()
 		if s.dirty {
 			s.save()
 		}
 		s.tellWaiters()
-		if s.leaving || s.ending && !slices.ContainsFunc(s.all(), (*service).active) {
+		if s.leaving || s.ending && !slices.ContainsFunc(s.all(), (*service).present) {
+			s.leaveNone()
 			s.tellWaiters()
 			return
 		}
@@ -303,7 +305,7 @@ func (s *Supervisor) advance() {
 			case sv.state == Waiting && !sv.wantsStop && !sv.fitting && s.unmet(sv) == "" && s.blocked(sv) == "":
 				again = true
 				s.event(sv, func() action { return sv.ready(time.Now()) })
-			case sv.gone && sv.state == Stopped && !sv.active() && !sv.fitting:
+			case sv.gone && sv.state == Stopped && !sv.present() && !sv.fitting:
 				s.forget(sv)
 				again = true
 			}

@@ -34,7 +34,7 @@ func (p Paths) Unsupervised(rt *runtime.Runtime, names []string) (*Reply, error)
 		st := ServiceStatus{Name: name, State: was.State, Reason: was.Reason, Restarts: was.Restarts, Exit: was.Exit}
 		state, err := rt.State(name)
 		switch {
-		case err == nil && state.Status != "stopped" && state.Bundle == p.bundle(name):
+		case err == nil && state.Status != "stopped" && state.Status != "created" && state.Bundle == p.bundle(name):
 			st.State, st.Pid, st.Since, st.Started, st.Stats = Running, state.Pid, state.Created, state.Created, state.Stats
 		case was.Active:
 			st.State, st.Reason = Stopped, "ended while no supervisor ran"
@@ -114,7 +114,7 @@ func (p Paths) stopOne(rt *runtime.Runtime, name string, was savedService) error
 	if err == nil && state.Bundle != p.bundle(name) {
 		return nil // somebody else's
 	}
-	if err == nil && state.Pid != 0 {
+	if err == nil && state.Pid != 0 && state.Status != "created" { // else its program has not begun
 		if fd, err := openPidfd(state.Pid); err == nil {
 			defer fd.close()
 			if err := rt.Kill(name, unix.Signal(was.Signal)); err != nil && !runtime.NotRunning(err) {
