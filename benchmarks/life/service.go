@@ -19,6 +19,7 @@ import (
 type services struct {
 	b      *bench
 	mode   string // network mode
+	count  int
 	config string
 	stamps string
 	root   string
@@ -28,7 +29,7 @@ type services struct {
 func (b *bench) newServices(mode string, count int) (*services, error) {
 	folder := filepath.Join(b.folder, "up-"+mode)
 	s := &services{
-		b: b, mode: mode, config: filepath.Join(folder, "blackhole.yaml"), stamps: filepath.Join(folder, "stamps", "list"),
+		b: b, mode: mode, count: count, config: filepath.Join(folder, "blackhole.yaml"), stamps: filepath.Join(folder, "stamps", "list"),
 		root: filepath.Join(folder, "root"), log: filepath.Join(folder, "log"),
 	}
 	if err := os.MkdirAll(filepath.Dir(s.stamps), 0o755); err != nil {
@@ -40,12 +41,23 @@ func (b *bench) newServices(mode string, count int) (*services, error) {
 	for i := range count {
 		fmt.Fprintf(&c, "  %s: {executable: %s, args: [%q, %q], filesystem: {writable: [%q]}, stop: {timeout: 2s},\n",
 			s.name(i), b.stamp, s.stamps, s.name(i), filepath.Dir(s.stamps))
-		fmt.Fprintf(&c, "    restart: {policy: always, max_retries: 0, backoff: 0s, max_backoff: 0s}}\n")
+		fmt.Fprintf(&c, "    restart: {policy: always, max_retries: 0, backoff: %s, max_backoff: %[1]s}}\n", s.backoff(i))
 	}
 	return s, os.WriteFile(s.config, []byte(c.String()), 0o644)
 }
 
 func (s *services) name(i int) string { return fmt.Sprintf("bench%d-%d", os.Getpid(), i) }
+
+// backoff: the last of them waits for the default backoff after a crash, the
+// others not at all.
+func (s *services) backoff(i int) time.Duration {
+	if i == s.count-1 {
+		return defaultBackoff
+	}
+	return 0
+}
+
+const defaultBackoff = 100 * time.Millisecond
 
 func (s *services) bundle(i int) string {
 	return filepath.Join(filepath.Dir(s.config), fmt.Sprintf("bundle-%d", i))
@@ -161,22 +173,28 @@ func (s *services) decisions(from int64) ([]int64, error) {
 	return at, nil
 }
 
-// oneLife starts the services, has service 0 crash and waits until it runs again, and
-// stops them: while another runtime is measured, nothing of ours is there.
-func (s *services) oneLife(count bool) error {
-	err := s.up(1, count, s.name(0))
-	if err == nil {
-		settle()
-		err = s.crash(count)
+// oneLife starts a service, has it crash and waits until it runs again, and stops
+// it; then the same with the one that has a backoff. While another runtime is
+// measured, nothing of ours is there.
+func (s *services) oneLife(count bool) (err error) {
+	for _, i := range []int{0, s.count - 1} {
+		err = s.up(1, count && i == 0, s.name(i))
+		if err == nil {
+			settle()
+			err = s.crash(i, count)
+		}
+		if err = errors.Join(err, s.blackhole("down")); err != nil {
+			break
+		}
 	}
-	return errors.Join(err, s.blackhole("down"))
+	return err
 }
 
-// crash ends the running program of service 0 by a crash and waits until it
+// crash ends the running program of a service by a crash and waits until it
 // runs again.
-func (s *services) crash(count bool) error {
+func (s *services) crash(i int, count bool) error {
 	ours := s.b.peers[0]
-	out, err := exec.Command(ours.program, "--root", s.root, "state", s.name(0)).Output()
+	out, err := exec.Command(ours.program, "--root", s.root, "state", s.name(i)).Output()
 	var state struct{ Pid int }
 	if err == nil {
 		err = json.Unmarshal(out, &state)
@@ -194,14 +212,18 @@ func (s *services) crash(count bool) error {
 	if err != nil {
 		return err
 	}
-	end, ok := t.lastEnds[s.name(0)]
+	end, ok := t.lastEnds[s.name(i)]
 	if !ok {
 		return errors.New("the program did not note its end")
 	}
 	if !count {
 		return nil
 	}
-	s.b.results.add(key{s.variant(), 1, mCrash, ours.name}, float64(t.last-end)/1e6)
+	what := mCrash
+	if s.backoff(i) > 0 {
+		what = mBackoff
+	}
+	s.b.results.add(key{s.variant(), 1, what, ours.name}, float64(t.last-end-s.backoff(i).Nanoseconds())/1e6)
 	return nil
 }
 

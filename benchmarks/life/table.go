@@ -23,6 +23,7 @@ const (
 	mCharged      = "memory: all of create"
 	mFirst        = "first instruction"
 	mCrash        = "running again"
+	mBackoff      = "running again, past its backoff"
 	mHookUp       = "hook createRuntime"
 	mHookDown     = "hook poststop"
 	memoryMeasure = "memory:"

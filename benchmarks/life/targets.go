@@ -37,7 +37,8 @@ func targets(newest []string) []target {
 		target{"whole life by commands", mWhole, mWhole, "crun", 1.3, "", 1},
 		target{"a service under up: decision to first instruction, to create + start", mFirst, mFirst, "crun", 1.0, "", 1},
 		target{"services under up in parallel, to create + start by commands", mFirst, mFirst, "crun", 0.7, "", 100},
-		target{"program runs again after a crash, to create + start", mCrash, mFirst, "crun", 1.0, "", 1})
+		target{"program runs again after a crash, to create + start", mCrash, mFirst, "crun", 1.0, "", 1},
+		target{"program runs again past a backoff of 100 ms, to create + start", mBackoff, mFirst, "crun", 1.0, "", 1})
 	for _, version := range newest {
 		peer := "runc " + version
 		list = append(list,
