@@ -26,6 +26,7 @@ func (h *Host) features() []Check {
 			{"sch_tbf", "CONFIG_NET_SCH_TBF"}, {"ifb", "CONFIG_IFB"}, {"sch_ingress", "CONFIG_NET_SCH_INGRESS"},
 			{"cls_u32", "CONFIG_NET_CLS_U32"}, {"act_mirred", "CONFIG_NET_ACT_MIRRED"},
 		}),
+		k.frames(),
 	}
 	fd, err := unix.PidfdOpen(os.Getpid(), 0)
 	if err != nil {
@@ -33,6 +34,20 @@ func (h *Host) features() []Check {
 	}
 	unix.Close(fd)
 	return append(found, Check{"pidfd", OK, "the end of services is told by the kernel", ""})
+}
+
+// frames checks what only the options of the kernel's build tell, for it is no
+// module: the rules of bridges that let only genuine frames in.
+func (k *kernelParts) frames() Check {
+	const name, option = "network frames", "CONFIG_NF_TABLES_BRIDGE"
+	switch {
+	case k.options[option]:
+		return Check{name, OK, "services speak for themselves alone", ""}
+	case len(k.options) == 0:
+		return Check{name, Warning, "cannot tell of " + option + ": the kernel's options cannot be read", ""}
+	}
+	return Check{name, Warning, option + " is not in this kernel: a service with CAP_NET_RAW or CAP_NET_ADMIN can send under its neighbours' addresses",
+		"a kernel with it"}
 }
 
 // kernelParts is what the kernel is known to have.

@@ -46,6 +46,7 @@ func goodFiles() map[string]string {
 			"kernel/ifb.ko:\nkernel/sch_ingress.ko:\nkernel/cls_u32.ko:\nkernel/act_mirred.ko:\n",
 		"/sys/fs/cgroup/blackhole/a/cgroup.procs": "7\n",
 		"/sys/fs/cgroup/docker/cgroup.procs":      "",
+		"/boot/config-6.12.1-x":                   "CONFIG_MODULES=y\nCONFIG_NF_TABLES_BRIDGE=y\n",
 	}
 }
 
@@ -69,7 +70,7 @@ func TestHost(t *testing.T) {
 	noModules := func(config string) func(t *testing.T, f map[string]string, h *fakeHost) {
 		return func(t *testing.T, f map[string]string, _ *fakeHost) {
 			for path := range f {
-				if strings.HasPrefix(path, "/lib/modules") || path == "/proc/modules" {
+				if strings.HasPrefix(path, "/lib/modules") || strings.HasPrefix(path, "/boot/") || path == "/proc/modules" {
 					delete(f, path)
 				}
 			}
@@ -91,7 +92,7 @@ func TestHost(t *testing.T) {
 		return func(_ *testing.T, _ map[string]string, h *fakeHost) { change(h) }
 	}
 	follows := map[string][]string{"host's load": {"pressure"}, // what else is not well then
-		"kernel": {"network", "bandwidth"}, "network": {"bandwidth"}, "bandwidth": {"network"}, "cgroup": {"pressure", "swap", "disk weights"},
+		"kernel": {"network", "bandwidth", "network frames"}, "network": {"bandwidth", "network frames"}, "bandwidth": {"network"}, "cgroup": {"pressure", "swap", "disk weights"},
 	}
 	for name, row := range map[string]struct {
 		change        func(t *testing.T, f map[string]string, h *fakeHost)
@@ -117,6 +118,8 @@ func TestHost(t *testing.T) {
 		"one of bandwidth":   {set("/lib/modules/6.12.1-x/modules.dep", "kernel/x.ko:\n"), "bandwidth", Fault, "sch_tbf (CONFIG_NET_SCH_TBF), ifb (CONFIG_IFB)"},
 		"built in":           {noModules(strings.ReplaceAll(builtIn, "# CONFIG_NFT_MASQ is not set", "CONFIG_MODULES=y\nCONFIG_NFT_MASQ=y")), "network", OK, "all there"},
 		"built without":      {noModules(builtIn + "CONFIG_MODULES=y\n"), "network", Fault, "missing: nft_masq (CONFIG_NFT_MASQ):"},
+		"no bridge family":   {set("/boot/config-6.12.1-x", "CONFIG_MODULES=y\nCONFIG_NF_TABLES=m\n"), "network frames", Warning, "CONFIG_NF_TABLES_BRIDGE is not in this kernel"},
+		"no options":         {set("/boot/config-6.12.1-x", ""), "network frames", Warning, "cannot tell of CONFIG_NF_TABLES_BRIDGE"},
 		"m without modules":  {noModules(builtIn), "network", Fault, "missing: nft_masq (CONFIG_NFT_MASQ), nft_fib_inet (CONFIG_NFT_FIB_INET):"},
 		"nothing to tell by": {noModules(""), "network", Warning, "cannot tell of bridge"},
 		"not zipped": {func(t *testing.T, f map[string]string, h *fakeHost) {

@@ -152,7 +152,7 @@ throttled_here() {
 	run bhs doctor --format json
 	local checks
 	checks=$(jq -r '.host[].check' <<<"$output" | paste -sd " ")
-	[[ $checks == "kernel privileges CAP_SYS_RESOURCE cgroup controllers other managers seccomp pressure swap disk weights network bandwidth pidfd forwarding state folder logs host's descriptors host's processes memory host's load" ]] || {
+	[[ $checks == "kernel privileges CAP_SYS_RESOURCE cgroup controllers other managers seccomp pressure swap disk weights network bandwidth network frames pidfd forwarding state folder logs host's descriptors host's processes memory host's load" ]] || {
 		echo "$output"
 		return 1
 	}
