@@ -99,3 +99,48 @@ mine_configure() {
 	as_nobody env XDG_RUNTIME_DIR="$work/user/xdg" "$work/user/runtime" delete --force "$id"
 	fails "cannot use \$XDG_RUNTIME_DIR, which must be yours to write: *" as_nobody env XDG_RUNTIME_DIR=/proc "$work/user/runtime" list
 }
+
+# The user's own cgroups are not the container's: its processes could lift their
+# limits there, or put themselves beside what else the user runs.
+@test "a container of an ordinary user cannot write to the user's cgroups (CVE-2023-25809)" {
+	cgroups=()
+	for cgroup in /sys/fs/cgroup/{,memory/,pids/,systemd/,unified/}; do
+		[[ -e $cgroup/cgroup.procs ]] || continue
+		mkdir "$cgroup/$id-user"
+		chown nobody "$cgroup/$id-user" "$cgroup/$id-user/cgroup.procs"
+		cgroups+=("$cgroup/$id-user")
+	done
+	as_nobody mkdir "${cgroups[0]}/control" # it can, outside
+	rmdir "${cgroups[0]}/control"
+	cat >"$work/user/bundle/rootfs/try" <<-'T'
+		seen=0
+		for cgroup in $(find /sys/fs/cgroup /mnt -name "$1" 2>/dev/null); do
+			seen=$((seen + 1))
+			mkdir "$cgroup/inside" 2>/dev/null && echo "made $cgroup/inside"
+			{ echo 0 >"$cgroup/cgroup.procs"; } 2>/dev/null && echo "is in $cgroup"
+		done
+		# With nothing to lose: a read-write mount in a user namespace's place.
+		mount -o remount,rw /sys/fs/cgroup 2>/dev/null && echo "mounted anew"
+		mount -o remount,bind,rw /sys/fs/cgroup 2>/dev/null && echo "bound anew"
+		echo "saw $seen"
+	T
+	saw=0
+	cp "$mine/config.json" "$work/before.json"
+	for namespaces in 'map(select(.type != "cgroup"))' '(map(select(.type != "cgroup")) + [{type: "cgroup"}])'; do
+		for mounts in . '. + [{destination: "/sys/fs/cgroup", type: "cgroup", source: "cgroup", options: ["ro", "nosuid", "noexec", "nodev", "relatime"]}]' \
+			'. + [{destination: "/mnt", type: "bind", source: "/sys/fs/cgroup", options: ["rbind", "rro"]}]'; do
+			cp "$work/before.json" "$mine/config.json"
+			mine_configure --arg name "$id-user" ".linux.namespaces |= $namespaces | .mounts |= ($mounts) | .process.args = [\"sh\", \"/try\", \$name]"
+			run user_runtime run -b "$mine" "$id"
+			echo "$namespaces $mounts: $status $output"
+			[[ $status == 1 && $output != *made* || $output =~ ^saw\ ([0-9]+)$ ]] || failed=1
+			saw=$((saw + ${BASH_REMATCH[1]:-0}))
+			for cgroup in "${cgroups[@]}"; do
+				[[ ! -e $cgroup/inside && -z $(<"$cgroup/cgroup.procs") ]] || failed=1
+			done
+		done
+	done
+	for cgroup in "${cgroups[@]}"; do rmdir "$cgroup/inside" "$cgroup" 2>/dev/null || true; done
+	[[ -z ${failed-} ]]
+	((saw > 0)) # else it tried nothing
+}
