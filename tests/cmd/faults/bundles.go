@@ -106,3 +106,26 @@ services:
 `)
 	return os.WriteFile(servicesFile, []byte(text), 0o600)
 }
+
+// marks is a folder in which a file tells that a service has not crashed yet.
+const marks = "/run/faults/marks"
+
+// writeCrashing writes the configuration of a service whose program fails at
+// first and lives on when it is started again.
+func (w *worker) writeCrashing() error {
+	text := strings.NewReplacer("@", w.prefix, "MARKS", marks).Replace(`
+resource_isolation:
+  network: {bridge: services0, subnet: 10.89.0.0/24}
+  defaults: {network: {mode: isolated, bandwidth: {ingress_rate: 10M, egress_rate: 10M}}}
+services:
+  @a:
+    executable: /bin/busybox
+    args: [sh, -c, "rm MARKS/first 2>/dev/null && exit 3; exec sleep 5000"]
+    filesystem: {writable: [MARKS]}
+    network: {ports: ["8080:80"]}
+    restart: {backoff: 100ms, max_retries: 5}
+    stop: {timeout: 0s}
+  @b: {executable: /bin/sleep, args: ["5000"], stop: {timeout: 0s}}
+`)
+	return errors.Join(os.MkdirAll(marks, 0o755), os.WriteFile(marks+"/first", nil, 0o644), os.WriteFile(servicesFile, []byte(text), 0o600))
+}

@@ -87,6 +87,12 @@ func scenes() []scene {
 			prepare: func(w *worker) error { return w.writeServices(1) },
 		},
 		{
+			// Its end, its backoff and the creation of the next container beside it are
+			// part of what up waits for.
+			name: "crash", talks: true, args: oci("up", "-d", "-c", servicesFile), prepare: (*worker).writeCrashing,
+			remove: func(w *worker, n int) error { return errors.Join(removeServices(w, n), os.RemoveAll(marks)) },
+		},
+		{
 			name: "apply", talks: true, args: oci("apply"), remove: removeServices,
 			prepare: func(w *worker) error { return errors.Join(up(w), w.writeServices(2)) },
 		},
