@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
@@ -113,16 +114,11 @@ func (r ruleset) of(bridge string) (*nftables.Table, map[string]*nftables.Set) {
 // all the containers of the book, when it is not there: a bridge is new, or
 // somebody flushed the host's rules.
 func (b *book) openFirewall(e *entry) error {
-	conn, err := dialFirewall()
-	if err != nil {
-		return err
-	}
-	defer hangUp(conn)
 	kinds := rulesets()
-	err = b.join(conn, kinds, e)
+	err := onFirewall(func(conn *nftables.Conn) error { return b.join(conn, kinds, e) })
 	if errors.Is(err, unix.EOPNOTSUPP) {
 		// A kernel without CONFIG_NF_TABLES_BRIDGE: docs/network.md says what is missing then.
-		err = b.join(conn, kinds[:1], e)
+		err = onFirewall(func(conn *nftables.Conn) error { return b.join(conn, kinds[:1], e) })
 	}
 	return err
 }
@@ -143,7 +139,6 @@ func (b *book) join(conn *nftables.Conn, kinds []ruleset, e *entry) error {
 		}
 		conn.AddTable(table)
 		if err := r.rules(conn, table, e, sets); err != nil {
-			kept.broken = true
 			return err
 		}
 		for _, other := range b.Containers {
@@ -159,12 +154,9 @@ func (b *book) join(conn *nftables.Conn, kinds []ruleset, e *entry) error {
 }
 
 // closeFirewall takes a container out of its bridge's tables.
-func (e *entry) closeFirewall() error {
-	conn, err := dialFirewall()
-	if err != nil {
-		return err
-	}
-	defer hangUp(conn)
+func (e *entry) closeFirewall() error { return onFirewall(e.leave) }
+
+func (e *entry) leave(conn *nftables.Conn) error {
 	have, err := tables(conn)
 	if err != nil {
 		return err
@@ -182,7 +174,6 @@ func (e *entry) closeFirewall() error {
 		}
 		for _, el := range all {
 			if err := conn.SetDeleteElements(sets[el.set], []nftables.SetElement{el.SetElement}); err != nil {
-				kept.broken = true
 				return fmt.Errorf("cannot remove from the firewall's set %s: %w", el.set, err)
 			}
 		}
@@ -192,27 +183,39 @@ func (e *entry) closeFirewall() error {
 
 // removeTables deletes a bridge's tables, if they are there.
 func removeTables(bridge string) error {
-	conn, err := dialFirewall()
-	if err != nil {
-		return err
-	}
-	defer hangUp(conn)
-	have, err := tables(conn)
-	if err != nil {
-		return err
-	}
-	for _, r := range rulesets() {
-		if table, _ := r.of(bridge); have[r.family][table.Name] {
-			conn.DelTable(table)
+	return onFirewall(func(conn *nftables.Conn) error {
+		have, err := tables(conn)
+		if err != nil {
+			return err
 		}
-	}
-	return flush(conn)
+		for _, r := range rulesets() {
+			if table, _ := r.of(bridge); have[r.family][table.Name] {
+				conn.DelTable(table)
+			}
+		}
+		return flush(conn)
+	})
+}
+
+// tabled are the bridges that have tables of ours, each once a table.
+func tabled() (bridges []string, err error) {
+	err = onFirewall(func(conn *nftables.Conn) error {
+		have, err := tables(conn)
+		for _, r := range rulesets() {
+			for table := range have[r.family] {
+				if bridge, ours := strings.CutPrefix(table, tablePrefix); ours {
+					bridges = append(bridges, bridge)
+				}
+			}
+		}
+		return err
+	})
+	return bridges, err
 }
 
 // tables are the host's, by family and name. A kernel without nf_tables has none.
 func tables(conn *nftables.Conn) (map[nftables.TableFamily]map[string]bool, error) {
 	list, err := conn.ListTables()
-	kept.broken = kept.broken || err != nil
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
 		return nil, nil
 	}
@@ -232,7 +235,6 @@ func tables(conn *nftables.Conn) (map[nftables.TableFamily]map[string]bool, erro
 func addElements(conn *nftables.Conn, sets map[string]*nftables.Set, all []element) error {
 	for _, el := range all {
 		if err := conn.SetAddElements(sets[el.set], []nftables.SetElement{el.SetElement}); err != nil {
-			kept.broken = true // what was put together before is not to be sent by another
 			return fmt.Errorf("cannot add to the firewall's set %s: %w", el.set, err)
 		}
 	}
@@ -243,44 +245,37 @@ func addElements(conn *nftables.Conn, sets map[string]*nftables.Set, all []eleme
 // grace periods: for what was asked of it to be destroyed, before anybody else may
 // change the firewall. Whoever uses it holds the book's lock.
 var kept struct {
-	wanted, broken bool
-	conn           *nftables.Conn
+	wanted bool
+	conn   *nftables.Conn
 }
 
 // KeepFirewall is for a process that brings many networks up and down: it stays
 // connected to the firewall.
 func KeepFirewall() { kept.wanted = true }
 
-func dialFirewall() (*nftables.Conn, error) {
-	if kept.conn != nil {
-		return kept.conn, nil
-	}
-	conn, err := nftables.New(nftables.AsLasting())
-	if err != nil {
-		return nil, fmt.Errorf("cannot talk to the firewall: %w", lacks(err, "nftables", "nf_tables"))
-	}
-	if kept.wanted {
-		kept.conn, kept.broken = conn, false
-	}
-	return conn, nil
-}
-
-// hangUp closes a connection, beside what follows; but not one that is kept and had
-// no error, after which something may still come that nobody asked for. Nothing is
-// unsent.
-func hangUp(conn *nftables.Conn) {
-	if conn == kept.conn {
-		if !kept.broken {
-			return
+// onFirewall does something on a connection to the firewall. It is closed beside what
+// follows, unless it is kept; but not after an error, when something may still come
+// that nobody asked for, and what was put together must not be sent by another.
+func onFirewall(do func(conn *nftables.Conn) error) error {
+	conn := kept.conn
+	if conn == nil {
+		var err error
+		if conn, err = nftables.New(nftables.AsLasting()); err != nil {
+			return fmt.Errorf("cannot talk to the firewall: %w", lacks(err, "nftables", "nf_tables"))
 		}
-		kept.conn = nil
 	}
-	go func() { _ = conn.CloseLasting() }()
+	err := do(conn)
+	kept.conn = nil
+	if kept.wanted && err == nil {
+		kept.conn = conn
+	} else {
+		go func() { _ = conn.CloseLasting() }()
+	}
+	return err
 }
 
 func flush(conn *nftables.Conn) error {
 	if err := conn.Flush(); err != nil {
-		kept.broken = true
 		return fmt.Errorf("cannot change the firewall: %w", lacks(err, "nftables with address translation", "nf_tables, nft_nat, nft_masq, nft_fib_inet"))
 	}
 	return nil

@@ -159,21 +159,12 @@ func (n *Network) unnameOf(h *netlink.Handle, number int, name string) error {
 // strayBridges are the bridges and firewall tables of ours that no container of
 // the book, and no link that is kept, is on.
 func (n *Network) strayBridges(b *book, bridges, used map[string]bool) ([]Leftover, error) {
-	conn, err := dialFirewall()
+	with, err := tabled()
 	if err != nil {
 		return nil, err
 	}
-	defer hangUp(conn)
-	have, err := tables(conn)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range rulesets() {
-		for table := range have[r.family] {
-			if bridge, ours := strings.CutPrefix(table, tablePrefix); ours {
-				bridges[bridge] = true
-			}
-		}
+	for _, bridge := range with {
+		bridges[bridge] = true
 	}
 	var found []Leftover
 	for name := range bridges {
