@@ -132,12 +132,9 @@ func (s *Supervisor) runs(sv *service, r *running) {
 	sv.pid, sv.pidfd, sv.startedAt, sv.cgroups = r.pid, r.pidfd, r.since, r.cgroups
 	sv.lastCheck = ""
 	s.watch(sv, r)
-	run, log, restarts := sv.run, sv.log, sv.policy.restart != spec.RestartNo
+	run, log := sv.run, sv.log
 	go func() {
 		exit := Exit{Code: r.reap(), Time: time.Now()}
-		if restarts { // maybe at once
-			runtime.ExpectAttach()
-		}
 		// Before its cgroup is gone, and with it what tells of its end.
 		last, _ := stats.Read(stats.Source{Cgroups: r.cgroups})
 		levels := oomLevels(r.cgroups)
