@@ -145,7 +145,7 @@ func (n *Network) takeDown(b *book, k *kernel, e *entry) error {
 	if err := b.save(); err != nil {
 		return err
 	}
-	return b.writeHosts()
+	return b.writeHosts(e)
 }
 
 // uses tells whether a container of the book is on a bridge, another than one that may be empty.

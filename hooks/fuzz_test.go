@@ -100,7 +100,7 @@ func FuzzBook(f *testing.F) {
 			if strings.Contains(e.Name, "/") || e.Name == ".." || e.Group != 0 && e.Group>>16 != groupMark || b.Containers[e.ID] != e {
 				t.Fatalf("%+v", e)
 			}
-			b.hostsOf(e, nil)
+			b.hostsOf(e, b.sorted(), nil)
 			b.takeGroup(e.ID)
 			if e.Bridge != "" {
 				_, _ = b.takeAddress("new", e.Subnet, e.Gateway)

@@ -16,20 +16,26 @@ import (
 	"blackhole/hooks/params"
 )
 
-// writeHosts brings the hosts file of every container of the book up to date.
-func (b *book) writeHosts() error {
+// writeHosts brings the hosts files of a container that came or went, and of those
+// that its coming or going may be told to, up to date.
+func (b *book) writeHosts(changed *entry) error {
 	host, err := os.ReadFile("/etc/hosts")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	var errs []error
-	for _, e := range b.sorted() {
-		if e.Bundle == "" {
-			continue
+	all := b.sorted()
+	for _, e := range all {
+		if e.Bundle != "" && b.mayReach(e, changed) {
+			errs = append(errs, overwrite(filepath.Join(e.Bundle, params.HostsFile), b.hostsOf(e, all, host)))
 		}
-		errs = append(errs, overwrite(filepath.Join(e.Bundle, params.HostsFile), b.hostsOf(e, host)))
 	}
 	return errors.Join(errs...)
+}
+
+// mayReach: in a network namespace with no way out there is nobody else.
+func (b *book) mayReach(a, c *entry) bool {
+	return a.Namespace == c.Namespace || b.network(a).Mode != params.None && b.network(c).Mode != params.None
 }
 
 func (b *book) sorted() []*entry {
@@ -43,11 +49,11 @@ func (b *book) sorted() []*entry {
 
 // hostsOf is the hosts file of one container: loopback, the containers that it
 // reaches, itself among them, and what the host's own file says beyond that.
-// The first line with a name wins (hosts(5)).
-func (b *book) hostsOf(e *entry, host []byte) string {
+// The first line with a name wins (hosts(5)). all are the book's, sorted.
+func (b *book) hostsOf(e *entry, all []*entry, host []byte) string {
 	var text strings.Builder
 	text.WriteString("127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n")
-	for _, other := range b.sorted() {
+	for _, other := range all {
 		for _, a := range b.addressesFor(e, other) {
 			fmt.Fprintf(&text, "%s\t%s\n", a, other.Name)
 		}

@@ -275,3 +275,41 @@ func TestLeftoversOfAReusedNumber(t *testing.T) {
 	}
 	h.nothingLeft()
 }
+
+// One with no way out knows those in its own namespace, as they come and go.
+func TestHostsFilesWithoutNetwork(t *testing.T) {
+	h := newHost(t)
+	base := h.up("base", params.Params{Mode: params.None})
+	alone := h.hostsOf(base)
+	if !strings.Contains(alone, "127.0.0.1\tbase\n") {
+		t.Errorf("it does not know itself:\n%s", alone)
+	}
+	h.up("other", isolated())
+	if now := h.hostsOf(base); now != alone {
+		t.Errorf("it knows somebody whom it cannot reach:\n%s", now)
+	}
+	beside := h.start("beside", 0)
+	h.run(fmt.Sprintf("kill %d", beside.PID))
+	h.background(inside(base, "exec sleep 1000"))
+	beside.PID = base.PID
+	if err := h.Up(beside, params.Params{Mode: params.Joined}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Container{base, beside} {
+		if now := h.hostsOf(c); !strings.Contains(now, "127.0.0.1\tbase\n") || !strings.Contains(now, "127.0.0.1\tbeside\n") || strings.Contains(now, "other") {
+			t.Errorf("%s:\n%s", c.ID, now)
+		}
+	}
+	if err := h.Down("beside"); err != nil {
+		t.Fatal(err)
+	}
+	if now := h.hostsOf(base); now != alone {
+		t.Errorf("alone again:\n%q\nwant\n%q", now, alone)
+	}
+	for _, id := range []string{"other", "base"} {
+		if err := h.Down(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.nothingLeft()
+}

@@ -145,7 +145,7 @@ func (n *Network) Up(c Container, p params.Params) (err error) {
 		}
 		n.did()
 	}
-	if err := b.writeHosts(); err != nil {
+	if err := b.writeHosts(e); err != nil {
 		return err
 	}
 	n.did()
