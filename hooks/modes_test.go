@@ -89,6 +89,9 @@ func TestHostsFiles(t *testing.T) {
 	named := isolated()
 	named.Hostname = "database"
 	db := h.up("db", named)
+	if now := h.hostsOf(web); !strings.Contains(now, "\tdatabase\n") {
+		t.Errorf("web was not told of the database:\n%s", now)
+	}
 	far := isolated()
 	far.Bridge, _ = "other0", subnet("other0", "10.77.0.0/24")
 	subnet("other0", "10.77.0.0/24")(&far)
@@ -131,7 +134,7 @@ func TestHostsFiles(t *testing.T) {
 			}
 		}
 	}
-	for _, id := range []string{"db", "far", "hostly", "sidecar"} {
+	for _, id := range []string{"sidecar", "far", "hostly", "db"} {
 		if err := h.Down(id); err != nil {
 			t.Fatal(err)
 		}
