@@ -28,7 +28,9 @@ func downCommand() *cli.Command {
 				return p.StopUnsupervised(newRuntime(c), names)
 			}
 			if err == nil && len(names) == 0 {
-				err = supervisor.AwaitEnd(reply.Pid)
+				if err = supervisor.AwaitEnd(reply.Pid); err == nil && p.Unfinished() {
+					err = p.StopUnsupervised(newRuntime(c), nil)
+				}
 			}
 			return err
 		},

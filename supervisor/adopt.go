@@ -64,13 +64,15 @@ func (s *Supervisor) open(undo *cleanup.Stack) error {
 	}
 	undo.Add(server.close)
 	undo.Add(func() error {
+		unclean := false
 		for _, sv := range s.services {
 			sv.log.close()
-			if !s.leaving && !sv.active() {
+			unclean = unclean || sv.unclean
+			if !s.leaving && !sv.active() && !sv.unclean {
 				_ = os.RemoveAll(p.bundle(sv.name))
 			}
 		}
-		if !s.leaving && s.ending {
+		if !s.leaving && s.ending && !unclean { // else down goes on by it
 			_ = os.Remove(p.saved())
 			_ = os.Remove(p.applied())
 		}

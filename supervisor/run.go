@@ -138,11 +138,16 @@ func (s *Supervisor) runs(sv *service, r *running) {
 		// Before its cgroup is gone, and with it what tells of its end.
 		last, _ := stats.Read(stats.Source{Cgroups: r.cgroups})
 		levels := oomLevels(r.cgroups)
-		err := errors.Join(s.o.Runtime.Delete(sv.name, true), log.tend(time.Now()))
+		left := s.o.Runtime.Delete(sv.name, true)
+		if left != nil { // a disk that was full, say: what is left is tried once more
+			left = s.o.Runtime.Delete(sv.name, true)
+		}
+		err := errors.Join(left, log.tend(time.Now()))
 		s.post(func() {
 			if sv.run != run {
 				return
 			}
+			sv.unclean = left != nil
 			if err != nil {
 				s.warn(sv, fmt.Errorf("cannot clean up after it: %w", err))
 			}

@@ -30,6 +30,7 @@ type service struct {
 	run        uint64            // counts its lives, so that what comes late from an earlier one is told
 	creating   bool
 	ahead      *ahead             // its next container; nil: none
+	unclean    bool               // its last container could not be removed
 	stopChecks context.CancelFunc // ends its health check
 	lastCheck  string             // why the last health check failed; empty for a success
 

@@ -47,6 +47,12 @@ func (p Paths) Unsupervised(rt *runtime.Runtime, names []string) (*Reply, error)
 	return r, nil
 }
 
+// Unfinished: the last supervisor could not remove all that its services left.
+func (p Paths) Unfinished() bool {
+	_, err := os.Lstat(p.saved())
+	return err == nil
+}
+
 // StopUnsupervised is down where no supervisor runs: it stops what the last one
 // left, in the reverse order of dependencies. Nothing to stop is no error.
 func (p Paths) StopUnsupervised(rt *runtime.Runtime, names []string) error {

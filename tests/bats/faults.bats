@@ -27,6 +27,11 @@ faults() { "$faults" -blackhole "$BLACKHOLE" "$@" 3>&- 4>&-; }
 	[[ ${lines[-1]} == all* && ${lines[-1]} != *-* ]]
 }
 
+@test "a supervisor to which an error happens once leaves no container to down" {
+	run -0 faults -command down -fault ENOSPC -call pwrite64
+	[[ ${lines[-1]} == all* && ${lines[-1]} != *-* ]]
+}
+
 @test "a cgroup that the kernel does not remove at the first time is removed" {
 	run -0 faults -command delete -fault EBUSY,ENOMEM -call unlinkat -stride 6
 	[[ ${lines[-1]} == all* && ${lines[-1]} != *-* ]]

@@ -192,3 +192,21 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 	run -0 systemd-analyze verify --man=no "$work/blackhole.service"
 	[[ -z $output ]] # it passes over what it does not understand, and says so
 }
+
+@test "what cannot be removed: down says so, and the next one goes on where it failed" {
+	write_config <<-'Y'
+		resource_isolation: {defaults: {network: {mode: isolated}}}
+		services:
+		  @a: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
+		  @b: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
+	Y
+	up
+	local busy=$root/${pre}b/busy
+	mkdir "$busy"
+	mount -t tmpfs tmpfs "$busy"
+	run -1 bhs down
+	umount "$busy"
+	[[ $output == *"$busy: device or resource busy"* ]]
+	bhs down # and teardown looks for what is left
+	[[ -z $(ip -o link show type veth | grep "$pre") ]]
+}
