@@ -47,7 +47,7 @@ func (p Paths) Unsupervised(rt *runtime.Runtime, names []string) (*Reply, error)
 	return r, nil
 }
 
-// Unfinished: the last supervisor could not remove all that its services left.
+// Unfinished tells whether the last supervisor could not remove all that its services left.
 func (p Paths) Unfinished() bool {
 	_, err := os.Lstat(p.saved())
 	return err == nil

@@ -79,7 +79,7 @@ begun() { bhs logs "${pre}a" | grep -c "begins ${1-}"; }
 	kill -QUIT "$(supervisor_pid)"
 	gone() { [[ ! -e $root/@supervisor/control.sock ]] && [[ -z $(status_of) ]]; }
 	wait_for 20 gone
-	[[ -z $(ip -o link show type veth | grep "$pre") ]]
+	[[ $(ip -o link show type veth) != *"$pre"* ]]
 	up
 	is_state a running
 	[[ $(begun) == 2 ]]

@@ -208,5 +208,5 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 	umount "$busy"
 	[[ $output == *"$busy: device or resource busy"* ]]
 	bhs down # and teardown looks for what is left
-	[[ -z $(ip -o link show type veth | grep "$pre") ]]
+	[[ $(ip -o link show type veth) != *"$pre"* ]]
 }
