@@ -240,9 +240,30 @@ within() {
 	[[ $(bh state "$id" | jq 'has("stats")') == false ]]
 }
 
+# again COMMAND…: it succeeds, on the state as it is or on one of a moment later. The
+# kernel takes back a few pages of a container that sleeps, say, between the
+# reading of one figure and the other.
+again() {
+	local try said
+	for try in 1 2 3 4 5 6 7 8; do
+		said=$("$@") && return
+		sleep 0.3
+		state=$(bh state "$id")
+	done
+	echo "$said"
+	return 1
+}
+
+same() { again same_now "$@"; }
+keyed() { again keyed_now "$@"; }
+stalled() { again stalled_now "$@"; }
+
+# stalled RESOURCE FILE: the same of the time for which some waited.
+stalled_now() { [[ $(jq ".stats.$1.pressure.some.total_ns / 1000" <<<"$state") == "$(sed -n 's/^some.*total=//p' "$2")" ]]; }
+
 # same FILTER FILE: state's figure is the number in the file, and both
 # are absent together, as is a limit of "max".
-same() {
+same_now() {
 	local want=null got
 	[[ -e $2 ]] && want=$(<"$2")
 	# No limit: "max", -1, or on v1 the greatest multiple of a page.
@@ -255,7 +276,7 @@ same() {
 }
 
 # keyed FILTER FILE KEY [FACTOR]: the same of a line "KEY NUMBER".
-keyed() {
+keyed_now() {
 	local want got
 	want=$(awk -v k="$3" -v f="${4:-1}" '$1 == k { printf "%d", $2 * f }' "$2")
 	got=$(jq -r ".stats$1" <<<"$state")
@@ -300,7 +321,7 @@ keyed() {
 		same .pids.limit "$v2/pids.max"
 		local resource
 		for resource in cpu memory io; do
-			[[ $(jq ".stats.$resource.pressure.some.total_ns / 1000" <<<"$state") == "$(sed -n 's/^some.*total=//p' "$v2/$resource.pressure")" ]]
+			stalled "$resource" "$v2/$resource.pressure"
 		done
 		return
 	fi
