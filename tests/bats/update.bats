@@ -244,8 +244,8 @@ within() {
 # kernel takes back a few pages of a container that sleeps, say, between the
 # reading of one figure and the other.
 again() {
-	local try said
-	for try in 1 2 3 4 5 6 7 8; do
+	local said
+	for _ in 1 2 3 4 5 6 7 8; do
 		said=$("$@") && return
 		sleep 0.3
 		state=$(bh state "$id")
