@@ -73,6 +73,19 @@ func TestModesWithoutNetwork(t *testing.T) {
 	}
 }
 
+// join starts a container in another's network namespace and brings it up there.
+func (h *testHost) join(id string, other Container) Container {
+	h.t.Helper()
+	joined := h.start(id, 0)
+	h.run(fmt.Sprintf("kill %d", joined.PID))
+	h.background(inside(other, "exec sleep 1000"))
+	joined.PID = other.PID
+	if err := h.Up(joined, params.Params{Mode: params.Joined}); err != nil {
+		h.t.Fatal(err)
+	}
+	return joined
+}
+
 // The names of services follow them as they come and go, in each bundle's file
 // without another taking its place.
 func TestHostsFiles(t *testing.T) {
@@ -101,13 +114,7 @@ func TestHostsFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	// One that joined web's namespace is where web is.
-	joined := h.start("sidecar", 0)
-	h.run(fmt.Sprintf("kill %d", joined.PID))
-	h.background(inside(web, "exec sleep 1000"))
-	joined.PID = web.PID
-	if err := h.Up(joined, params.Params{Mode: params.Joined}); err != nil {
-		t.Fatal(err)
-	}
+	joined := h.join("sidecar", web)
 
 	line := func(address any, name string) string { return fmt.Sprintf("\n%s\t%s\n", address, name) }
 	for name, row := range map[string]struct {
@@ -291,13 +298,7 @@ func TestHostsFilesWithoutNetwork(t *testing.T) {
 	if now := h.hostsOf(base); now != alone {
 		t.Errorf("it knows somebody whom it cannot reach:\n%s", now)
 	}
-	beside := h.start("beside", 0)
-	h.run(fmt.Sprintf("kill %d", beside.PID))
-	h.background(inside(base, "exec sleep 1000"))
-	beside.PID = base.PID
-	if err := h.Up(beside, params.Params{Mode: params.Joined}); err != nil {
-		t.Fatal(err)
-	}
+	beside := h.join("beside", base)
 	for _, c := range []Container{base, beside} {
 		if now := h.hostsOf(c); !strings.Contains(now, "127.0.0.1\tbase\n") || !strings.Contains(now, "127.0.0.1\tbeside\n") || strings.Contains(now, "other") {
 			t.Errorf("%s:\n%s", c.ID, now)
