@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ static void say(int fd, const char *format, ...)
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *argument)
 {
 	static const char why[] = "the limit of processes is reached (pids.max of its cgroup, or ulimit -u)";
+	static atomic_flag told = ATOMIC_FLAG_INIT;
 	struct stat now;
 	int error, try;
 
@@ -52,6 +54,9 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 	}
 	if (error != EAGAIN)
 		return error;
+	// Of several threads that want another at a time, one tells and ends them all.
+	while (atomic_flag_test_and_set(&told))
+		pause();
 	if (log_fd >= 0 && fstat(log_fd, &now) == 0 && now.st_dev == log_pipe.st_dev && now.st_ino == log_pipe.st_ino)
 		say(log_fd, "{\"level\":\"fatal\",\"msg\":\"cannot start a thread: %s: %s\"}\n", strerror(error), why);
 	else
