@@ -25,7 +25,8 @@ teardown() {
 			"$program" --root "$root/${program##*/}" delete --force "$id" 2>/dev/null || true
 		done
 	done
-	find /sys/fs/cgroup -maxdepth 3 -type d -name blackhole -exec rmdir {} + 2>/dev/null || true
+	# Where the state was lost nobody knows of the cgroups.
+	find /sys/fs/cgroup -depth -maxdepth 4 -type d \( -path "*/blackhole/*$$" -o -name blackhole \) -exec rmdir {} \; 2>/dev/null || true
 	rm -rf "$work"
 }
 
