@@ -79,7 +79,13 @@ func (s *Supervisor) prepare(sv *service) {
 	name, log, contents := sv.name, sv.log, s.contents(a.config, sv.name, a.critical)
 	s.work.Go(func() {
 		defer close(a.done)
-		a.created, _ = s.create(name, log, contents) // the start tries again, and tells what is wrong
+		// The start tries again, and tells what is wrong; where there is none, only
+		// what is left is of interest.
+		if c, err := s.create(name, log, contents); !isLeft(err) {
+			a.created = c
+		} else {
+			a.err = err
+		}
 	})
 }
 
@@ -107,7 +113,7 @@ func (s *Supervisor) dropAhead() {
 			err := a.remove()
 			s.post(func() {
 				if sv.ahead == a {
-					sv.ahead = nil
+					sv.ahead, sv.unclean = nil, isLeft(err) || a.created == nil && sv.unclean
 				}
 				if err != nil {
 					s.warn(sv, err)

@@ -39,8 +39,11 @@ func (s *Supervisor) start(sv *service) {
 			}
 		}
 		s.post(func() {
-			sv.creating = false
+			sv.creating, sv.unclean = false, isLeft(err) || err != nil && sv.unclean
 			if err != nil {
+				if sv.unclean && sv.state == Stopping { // where nobody else tells it
+					s.warn(sv, err)
+				}
 				s.event(sv, func() action { return sv.startFailed(time.Now(), err) })
 				return
 			}
@@ -83,7 +86,7 @@ func (s *Supervisor) create(name string, log *logFile, contents func() (bundle.C
 	}
 	rt := s.o.Runtime
 	// What a supervisor that was killed meanwhile left half made.
-	if err := rt.Delete(name, true); err != nil {
+	if err := s.remove(name); err != nil {
 		return nil, err
 	}
 	out, err := log.forService()
@@ -98,7 +101,7 @@ func (s *Supervisor) create(name string, log *logFile, contents func() (bundle.C
 	undo.Add(func() error {
 		_ = process.Signal(unix.SIGKILL)
 		_, _ = process.Wait()
-		return rt.Delete(name, true)
+		return s.remove(name)
 	})
 	r := running{pid: process.Pid(), process: process, notes: notes}
 	if r.pidfd, err = openPidfd(r.pid); err != nil {
@@ -138,10 +141,7 @@ func (s *Supervisor) runs(sv *service, r *running) {
 		// Before its cgroup is gone, and with it what tells of its end.
 		last, _ := stats.Read(stats.Source{Cgroups: r.cgroups})
 		levels := oomLevels(r.cgroups)
-		left := s.o.Runtime.Delete(sv.name, true)
-		if left != nil { // a disk that was full, say: what is left is tried once more
-			left = s.o.Runtime.Delete(sv.name, true)
-		}
+		left := s.remove(sv.name)
 		err := errors.Join(left, log.tend(time.Now()))
 		s.post(func() {
 			if sv.run != run {
@@ -155,6 +155,26 @@ func (s *Supervisor) runs(sv *service, r *running) {
 		})
 	}()
 }
+
+// remove removes a service's container. What cannot be removed, a disk that was
+// full, say, is tried once more, and then left to down.
+func (s *Supervisor) remove(name string) error {
+	err := s.o.Runtime.Delete(name, true)
+	if err != nil {
+		err = s.o.Runtime.Delete(name, true)
+	}
+	if err != nil {
+		return leftError{err}
+	}
+	return nil
+}
+
+// leftError tells why there is still something of a container.
+type leftError struct{ error }
+
+func (e leftError) Unwrap() error { return e.error }
+
+func isLeft(err error) bool { return errors.As(err, new(leftError)) }
 
 // ended: a service's program is gone, and so is its container.
 func (s *Supervisor) ended(sv *service, exit Exit, last *stats.Stats, levels []oomLevel) {

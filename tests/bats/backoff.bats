@@ -55,6 +55,18 @@ begun() { bhs logs "${pre}a" | grep -c "begins ${1-}"; }
 	is_state a running
 }
 
+@test "what was created ahead cannot be removed: down says so, and the next one goes on where it failed" {
+	local busy=$root/${pre}a/busy
+	mkdir "$busy"
+	mount -t tmpfs tmpfs "$busy"
+	run -1 bhs down
+	umount "$busy"
+	[[ $output == *"$busy: device or resource busy"* ]]
+	[[ -d $root/${pre}a ]]
+	bhs down
+	[[ -z $(status_of) && $(ip -o link show type veth) != *"$pre"* && $(begun) == 1 ]]
+}
+
 @test "restart of a service whose next container is created already starts that one" {
 	pid=$(bhs state "${pre}a" | jq .pid)
 	bhs restart "${pre}a"
