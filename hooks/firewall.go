@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"time"
 
 	"github.com/google/nftables"
+	mdlayher "github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
 
 	"blackhole/hooks/params"
@@ -241,12 +243,38 @@ func addElements(conn *nftables.Conn, sets map[string]*nftables.Set, all []eleme
 	return nil
 }
 
+// firewallConn is a connection to the firewall.
+type firewallConn struct {
+	*nftables.Conn
+	socket *mdlayher.Conn
+}
+
+func connect() (*firewallConn, error) {
+	var c firewallConn
+	var err error
+	hold := nftables.WithSockOptions(func(s *mdlayher.Conn) error { c.socket = s; return nil })
+	if c.Conn, err = nftables.New(nftables.AsLasting(), hold); err != nil {
+		return nil, fmt.Errorf("cannot talk to the firewall: %w", lacks(err, "nftables", "nf_tables"))
+	}
+	return &c, nil
+}
+
+// firewallTime is how long what is asked of the firewall in one go may take, which
+// is some milliseconds. An answer that does not come is an error then: whoever
+// waits has the book's lock, and all networks wait for it.
+var firewallTime = 10 * time.Second
+
+// within sets the time by which all is to be answered.
+func (c *firewallConn) within(limit time.Duration) error {
+	return c.socket.SetDeadline(time.Now().Add(limit))
+}
+
 // kept is the connection of a process that lives long. Closing one waits for RCU
 // grace periods: for what was asked of it to be destroyed, before anybody else may
 // change the firewall. Whoever uses it holds the book's lock.
 var kept struct {
 	wanted bool
-	conn   *nftables.Conn
+	conn   *firewallConn
 }
 
 // KeepFirewall is for a process that brings many networks up and down: it stays
@@ -260,11 +288,14 @@ func onFirewall(do func(conn *nftables.Conn) error) error {
 	conn := kept.conn
 	if conn == nil {
 		var err error
-		if conn, err = nftables.New(nftables.AsLasting()); err != nil {
-			return fmt.Errorf("cannot talk to the firewall: %w", lacks(err, "nftables", "nf_tables"))
+		if conn, err = connect(); err != nil {
+			return err
 		}
 	}
-	err := do(conn)
+	err := conn.within(firewallTime)
+	if err == nil {
+		err = do(conn.Conn)
+	}
 	kept.conn = nil
 	if kept.wanted && err == nil {
 		kept.conn = conn

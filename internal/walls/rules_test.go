@@ -64,7 +64,7 @@ func walls() []wall {
 		{
 			folder: "hooks",
 			ours:   []string{"hooks", "internal"},
-			others: []string{netlink, netns, specsGo, xsys, "github.com/google/nftables"},
+			others: []string{netlink, netns, specsGo, xsys, "github.com/google/nftables", "github.com/mdlayher/netlink"},
 		},
 		{
 			// What spec writes into a bundle and the hooks read from it: no netlink.
