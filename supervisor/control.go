@@ -186,7 +186,8 @@ func (s *Supervisor) status(names []string) Reply {
 				r.Services = append(r.Services, s.statusOf(sv))
 				var now *reading
 				if sv.usage != nil {
-					now = sv.reading()
+					now = s.reading(sv)
+					now.whole = true
 				}
 				readings = append(readings, now)
 			}

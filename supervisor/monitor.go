@@ -29,7 +29,7 @@ type usage struct {
 
 	limits   *stats.Limits // nil until they are read
 	limitsAt time.Time     // when they were asked for
-	wholeAt  time.Time     // when the last whole reading was
+	limited  time.Time     // when the last reading with all limits was
 	changed  time.Time     // what was read before does not know the limits
 	network  traffic
 	guard    uint64 // memory.high that we have set; 0: none, or not ours
@@ -49,7 +49,7 @@ func (s *Supervisor) watch(sv *service, r *running) {
 	sv.usage = &usage{sampler: sampler, levels: r.levels, oomKills: r.oomKills}
 	if st, err := sampler.Read(); err == nil {
 		sv.usage.now, sv.usage.at = st, time.Now()
-		sv.usage.wholeAt = sv.usage.at
+		sv.usage.limited = sv.usage.at
 	}
 	s.rewatch(sv)
 }
@@ -106,7 +106,8 @@ type reading struct {
 	sampler  *stats.Sampler
 	cgroups  map[string]string
 	oomKills uint64  // that are known
-	whole    bool    // more than alerts and the record are made of
+	whole    bool    // more than alerts and the record are made of: metrics
+	limited  bool    // all limits, or else the last ones stand
 	calm     bool    // without an alert
 	near     float64 // the part of its memory limit below which there is none
 	mayRest  bool
@@ -123,17 +124,17 @@ type reading struct {
 	limitsErr error
 }
 
-func (sv *service) reading() *reading {
+func (s *Supervisor) reading(sv *service) *reading {
 	return &reading{
 		name: sv.name, run: sv.run, sampler: sv.usage.sampler, cgroups: sv.cgroups, oomKills: sv.usage.oomKills,
-		whole: true, begun: time.Now(), before: sv.usage.now,
+		whole: s.o.Metrics != "", limited: true, begun: time.Now(), before: sv.usage.now,
 	}
 }
 
 // routine is the reading of a round: no more than is due.
 func (s *Supervisor) routine(sv *service) *reading {
-	r, u := sv.reading(), sv.usage
-	r.whole = s.o.Metrics != "" || u.due(u.wholeAt, r.begun)
+	r, u := s.reading(sv), sv.usage
+	r.limited = u.due(u.limited, r.begun)
 	r.calm = len(sv.firing) == 0 // an alert needs a sample for its end
 	r.mayRest = r.calm && u.rested < maxRest
 	if r.calm {
@@ -189,7 +190,7 @@ func (s *Supervisor) sampleSoon(name string) {
 		return
 	}
 	sv.usage.sampling = true
-	r, u := sv.reading(), sv.usage
+	r, u := s.reading(sv), sv.usage
 	go func() {
 		r.take()
 		s.post(func() { s.taken(r) })
@@ -215,11 +216,13 @@ func (r *reading) take() {
 	case asleep && r.mayRest:
 		r.rested, r.at = true, time.Now()
 		return
-	case r.whole && !asleep:
-		r.stats, r.err = r.sampler.Read()
 	case asleep:
-		r.whole = false
+		r.limited = false
 		r.stats, r.err = r.sampler.Resting()
+	case r.whole:
+		r.stats, r.err = r.sampler.Read()
+	case r.limited:
+		r.stats, r.err = r.sampler.Limited()
 	default:
 		r.stats, r.err = r.sampler.Brief(r.near)
 	}
@@ -244,8 +247,8 @@ func (s *Supervisor) taken(r *reading) {
 		s.warn(sv, fmt.Errorf("cannot read what it uses: %w", r.err))
 	default:
 		sv.usage.rested = 0
-		if r.whole {
-			sv.usage.wholeAt = r.begun
+		if r.limited {
+			sv.usage.limited = r.begun
 		}
 		s.limitsRead(sv, r)
 		s.sampled(sv, r.stats, r.levels, r.at)

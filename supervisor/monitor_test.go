@@ -103,35 +103,36 @@ func TestThrottledAfterSleep(t *testing.T) {
 	}
 }
 
-// A round reads no more than is due: all of it at first, each limitsAge, and
+// A round reads no more than is due: all limits at first, each limitsAge, and
 // after an update, which may have more to write when it is told.
 func TestRoundsAreBrief(t *testing.T) {
 	s, sv, write := watched(t)
-	whole := func(n int) bool {
+	limited := func(n int) bool {
 		write(1000*n, 0)
 		r := s.routine(sv)
 		r.take()
 		s.taken(r)
-		return r.whole
+		return r.limited
 	}
-	if !whole(1) || whole(2) || whole(3) {
-		t.Error("not the first is whole, or not it alone")
+	if !limited(1) || limited(2) || limited(3) {
+		t.Error("not the first has the limits, or not it alone")
 	}
 	sv.usage.sampling = true // the sample that is asked for is not this test's
 	s.updated("a")
-	if !whole(4) || !whole(5) {
+	if !limited(4) || !limited(5) {
 		t.Error("after an update not all is read until it has written all")
 	}
 	sv.usage.changed = time.Now().Add(-time.Second)
-	if whole(6) {
+	if limited(6) {
 		t.Error("an update is never over")
 	}
-	sv.usage.wholeAt = time.Now().Add(-limitsAge)
-	if !whole(7) || whole(8) {
+	sv.usage.limited = time.Now().Add(-limitsAge)
+	if !limited(7) || limited(8) {
 		t.Error("not read again after some time, or again and again")
 	}
 	s.o.Metrics = ":0"
-	if !whole(9) {
+	write(9000, 0)
+	if r := s.routine(sv); !r.whole {
 		t.Error("with metrics all of it is shown, and not all is read")
 	}
 }

@@ -2,10 +2,13 @@ package stats
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 const separate = `== cpuacct/cpuacct.usage
@@ -109,6 +112,37 @@ func same(t *testing.T, what string, got, want any) {
 	}
 }
 
+// Without a new operation the disks' bytes are not read, with one they are; so
+// they are when all is read.
+func TestBriefOfDisksAtRest(t *testing.T) {
+	both(t, func(t *testing.T, s *Sampler, change func(map[string]string)) {
+		if s.r.unified {
+			t.Skip("v2 has both in one file")
+		}
+		read := func() uint64 {
+			st, err := s.Brief(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return *st.IO.Devices[0].ReadBytes
+		}
+		_ = sample(t, s)
+		change(map[string]string{"blkio/blkio.throttle.io_service_bytes_recursive": "8:0 Read 101\n"})
+		if n := read(); n != 100 {
+			t.Errorf("bytes without an operation were read: %d", n)
+		}
+		if st := sample(t, s); *st.IO.Devices[0].ReadBytes != 101 {
+			t.Errorf("a whole reading has %s", asJSON(t, st.IO))
+		}
+		change(map[string]string{
+			"blkio/blkio.throttle.io_service_bytes_recursive": "8:0 Read 102\n", "blkio/blkio.throttle.io_serviced_recursive": "8:0 Read 2\n",
+		})
+		if n := read(); n != 102 {
+			t.Errorf("after an operation %d bytes were read", n)
+		}
+	})
+}
+
 // Brief has what moves by itself as it is now, limits as they were, and nothing
 // of what it does not read.
 func TestBrief(t *testing.T) {
@@ -145,6 +179,105 @@ func TestBrief(t *testing.T) {
 			t.Errorf("pids %s, descriptors %s", asJSON(t, st.Pids), asJSON(t, st.FDs))
 		}
 	})
+}
+
+// Limited has the limits as they are now, too, and nothing beyond.
+func TestLimited(t *testing.T) {
+	both(t, func(t *testing.T, s *Sampler, change func(map[string]string)) {
+		_ = sample(t, s)
+		change(moved)
+		st, err := s.Limited()
+		if err != nil {
+			t.Fatal(err)
+		}
+		whole := sample(t, s)
+		m, w := st.Memory, whole.Memory
+		same(t, "limits", []*uint64{m.Limit, m.Soft, m.SwapLimit, st.Pids.Limit}, []*uint64{w.Limit, w.Soft, w.SwapLimit, whole.Pids.Limit})
+		same(t, "memory", []*uint64{m.Current, m.Swap, m.Cache, m.RSS}, []*uint64{w.Current, w.Swap, w.Cache, w.RSS})
+		if *m.Limit != 2000000 || *st.Pids.Limit != 20 {
+			t.Errorf("it has %s and %s", asJSON(t, m), asJSON(t, st.Pids))
+		}
+		if m.Peak != nil || m.Pressure != nil || st.CPU.Pressure != nil || m.Events.Max != nil && s.r.unified == false {
+			t.Errorf("it has more: %s", asJSON(t, st))
+		}
+	})
+}
+
+// A process that is new is left to the next brief reading where another counts, but not
+// where something is near its limit; its limit is read with all limits.
+func TestNewProcesses(t *testing.T) {
+	dir := tree(t, unified)
+	s := NewSampler(Source{Cgroups: map[string]string{"": dir}}, true)
+	defer s.Close()
+	young := exec.Command("sh", "-c", "exec 5</ 6</ 7</ 8</ 9</; ulimit -n 20; exec sleep 1000")
+	old := exec.Command("sleep", "1000")
+	for _, cmd := range []*exec.Cmd{old, young} {
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}()
+	}
+	for comm := ""; comm != "sleep\n"; {
+		data, err := os.ReadFile("/proc/" + strconv.Itoa(young.Process.Pid) + "/comm")
+		if err != nil {
+			t.Fatal(err)
+		}
+		comm = string(data)
+	}
+	list := func(cmds ...*exec.Cmd) {
+		text := ""
+		for _, cmd := range cmds {
+			text += strconv.Itoa(cmd.Process.Pid) + "\n"
+		}
+		if err := os.WriteFile(filepath.Join(dir, "cgroup.procs"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	nearest := func(near float64) *FDs {
+		st, err := s.Brief(near)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.FDs
+	}
+	list(old)
+	_ = sample(t, s)
+	for range 2 {
+		if f := nearest(0.5); f.PID != old.Process.Pid {
+			t.Errorf("alone: %+v", f)
+		}
+	}
+	list(old, young)
+	if f := nearest(0.5); f.PID != old.Process.Pid {
+		t.Errorf("one that is new was looked at: %+v", f)
+	}
+	for range 2 {
+		if f := nearest(0.5); f.PID != young.Process.Pid || *f.Limit != 20 {
+			t.Errorf("one that was new was not looked at: %+v", f)
+		}
+	}
+	if err := unix.Prlimit(young.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 15, Max: 20}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if f := nearest(0.5); *f.Limit != 20 {
+		t.Errorf("its limit was read: %+v", f)
+	}
+	st, err := s.Limited()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *st.FDs.Limit != 15 || *nearest(0.5).Limit != 15 {
+		t.Errorf("its limit was not read: %+v", st.FDs)
+	}
+	list(old)
+	_ = nearest(0.5)
+	list(old, young)
+	if f := nearest(0); f.PID != young.Process.Pid {
+		t.Errorf("near a limit: one that is new was not looked at: %+v", f)
+	}
 }
 
 // What memory is made of is taken over far from the limit alone, and as long as

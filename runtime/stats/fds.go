@@ -16,17 +16,21 @@ const keptFDs = 16
 
 // process is one that the last reading found.
 type process struct {
-	pid int
-	fd  int // its /proc/PID/fd, kept open; -1 before it was seen twice, for most that come also go
+	pid   int
+	fd    int     // its /proc/PID/fd, kept open; -1 before it was seen twice, for most that come also go
+	limit *uint64 // of that one, as the last whole reading found it; nil: none, or not known
 }
 
 // readFDs finds, among the processes of a cgroup and the cgroups below it, the
 // one nearest to its soft limit of descriptors. A process that ends meanwhile
-// does not count.
-func (r *reader) readFDs() (*FDs, error) {
+// does not count. In a brief reading a process that is new does not yet, where
+// another one counts and nothing is near its limit: most are gone by the next.
+func (r *reader) readFDs(how depth) (*FDs, error) {
 	var nearest *FDs
 	var known [keptFDs]process
 	before := known[:copy(known[:], r.procs)]
+	r.brief = how == brief
+	r.passNew = r.brief && r.near > 0 && r.keep && len(before) < keptFDs // else not all are known
 	r.procs = r.procs[:0]
 	var err error
 	for _, cgroup := range r.withProcesses() {
@@ -62,8 +66,15 @@ func (r *reader) walkFDs(cgroup *folder, nearest **FDs, before []process) (found
 		if err != nil {
 			continue
 		}
-		// One outside our PID namespace is 0.
-		if f, ok := r.fdsOf(n, before); ok && n > 0 && f.nearer(*nearest) {
+		if n <= 0 {
+			continue // it is outside our PID namespace
+		}
+		p, isKnown := recall(n, before)
+		if !isKnown && r.passNew && *nearest != nil {
+			r.remember(p)
+			continue
+		}
+		if f, ok := r.fdsOf(p, isKnown); ok && f.nearer(*nearest) {
 			*nearest = &f
 		}
 	}
@@ -93,57 +104,82 @@ func (f FDs) nearer(than *FDs) bool {
 	}
 }
 
-func (r *reader) fdsOf(pid int, before []process) (f FDs, ok bool) {
-	f.PID = pid
-	if f.Open, ok = r.openFDs(pid, before); !ok {
+// recall takes a process out of those that are known.
+func recall(pid int, known []process) (process, bool) {
+	for i := range known {
+		if p := known[i]; p.pid == pid {
+			known[i] = process{pid: -1, fd: -1}
+			return p, true
+		}
+	}
+	return process{pid: pid, fd: -1}, false
+}
+
+// remember keeps a process for the next reading.
+func (r *reader) remember(p process) {
+	if r.keep && len(r.procs) < keptFDs {
+		r.procs = append(r.procs, p)
+	} else {
+		closeFile(p.fd)
+	}
+}
+
+func (r *reader) fdsOf(p process, known bool) (f FDs, ok bool) {
+	f.PID = p.pid
+	reopened := false
+	if f.Open, reopened, ok = r.openFDs(&p, known); !ok {
 		return f, false
 	}
+	defer func() { r.remember(p) }()
+	if r.brief && p.fd >= 0 && !reopened {
+		f.Limit = p.limit
+		return f, true
+	}
+	f.Limit, ok = r.limitOf(p.pid)
+	p.limit = f.Limit
+	return f, ok
+}
+
+// limitOf is a process's soft limit of descriptors, nil for none.
+func (r *reader) limitOf(pid int) (soft *uint64, ok bool) {
 	// Of another user's process the limits are told to CAP_SYS_RESOURCE alone,
 	// and in /proc to everybody, for ten times the price.
 	var limit unix.Rlimit
-	if pid > 0 && r.source.Proc == "/proc" && unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit) == nil {
+	if r.source.Proc == "/proc" && unix.Prlimit(pid, unix.RLIMIT_NOFILE, nil, &limit) == nil {
 		if limit.Cur != math.MaxUint64 {
-			f.Limit = r.figure(limit.Cur)
+			soft = &limit.Cur
 		}
-		return f, true
+		return soft, true
 	}
 	limits, err := os.ReadFile(filepath.Join(r.source.Proc, strconv.Itoa(pid), "limits"))
 	if err != nil {
-		return f, false
+		return nil, false
 	}
 	// Max open files            1024                 4096                 files
 	for line := range lines(limits) {
 		if rest, ok := bytes.CutPrefix(line, []byte("Max open files")); ok {
 			if fields := bytes.Fields(rest); len(fields) > 0 {
 				if n, err := strconv.ParseUint(string(fields[0]), 10, 64); err == nil {
-					f.Limit = r.figure(n)
+					soft = &n
 				}
 			}
 		}
 	}
-	return f, true
+	return soft, true
 }
 
 // openFDs takes the size of /proc/PID/fd, which is the number of open
-// descriptors since kernel 6.2; before, it was always zero.
-func (r *reader) openFDs(pid int, before []process) (uint64, bool) {
+// descriptors since kernel 6.2; before, it was always zero. That of a process that
+// was known stays open; reopened says that it was not, or was another's.
+func (r *reader) openFDs(p *process, known bool) (n uint64, reopened, ok bool) {
 	var st unix.Stat_t
-	p := process{pid: pid, fd: -1}
-	known := false
-	for i := range before {
-		if before[i].pid == pid {
-			known, p.fd = true, before[i].fd
-			before[i] = process{pid: -1, fd: -1}
-			break
-		}
-	}
 	if p.fd >= 0 && unix.Fstat(p.fd, &st) != nil { // that process is gone, and its number given to another
 		closeFile(p.fd)
 		p.fd = -1
 	}
 	path := ""
 	if p.fd < 0 {
-		path = filepath.Join(r.source.Proc, strconv.Itoa(pid), "fd")
+		path = filepath.Join(r.source.Proc, strconv.Itoa(p.pid), "fd")
 		err := error(nil)
 		if known && r.keep {
 			if p.fd, err = openFolder(path); err == nil {
@@ -154,27 +190,27 @@ func (r *reader) openFDs(pid int, before []process) (uint64, bool) {
 		}
 		if err != nil {
 			closeFile(p.fd)
-			return 0, false
+			return 0, false, false
 		}
-	}
-	if r.keep && len(r.procs) < keptFDs {
-		r.procs = append(r.procs, p)
-	} else {
-		closeFile(p.fd)
+		reopened = true
 	}
 	if st.Size > 0 && strings.HasPrefix(r.source.Proc, "/proc") {
-		return uint64(st.Size), true
+		return uint64(st.Size), reopened, true
 	}
 	if path == "" {
-		path = filepath.Join(r.source.Proc, strconv.Itoa(pid), "fd")
+		path = filepath.Join(r.source.Proc, strconv.Itoa(p.pid), "fd")
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return 0, false
+		closeFile(p.fd)
+		return 0, false, false
 	}
 	defer f.Close()
 	names, err := f.Readdirnames(-1)
-	return uint64(len(names)), err == nil
+	if err != nil {
+		closeFile(p.fd)
+	}
+	return uint64(len(names)), reopened, err == nil
 }
 
 func (r *reader) closeProcs() {

@@ -39,13 +39,22 @@ func (s *Sampler) Read() (*Stats, error) {
 	return s.r.take(whole)
 }
 
-// Brief takes a reading of what moves by itself and is near a limit or not: half
-// of the files. Limits are those of the last whole reading; peaks, the
+// Limited takes a reading of all limits and of what they limit. Peaks, the
 // pressure of processors and memory and what else nothing is limited by is absent.
+func (s *Sampler) Limited() (*Stats, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.r.take(limited)
+}
+
+// Brief takes a reading of what moves by itself and is near a limit or not: half
+// of the files. Limits are those of the last reading that had them; what Limited
+// leaves out is absent here, too.
 //
 // What the memory is made of (memory.stat, which costs as much as ten other files)
 // is taken over too while less than near, a part of the limit, is used and hardly more or less
-// than when it was read. Near is 0 for a reading of it.
+// than when it was read. Near is 0 for a reading of it. Above 0 it also leaves
+// processes that are new to the next reading.
 func (s *Sampler) Brief(near float64) (*Stats, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,6 +103,10 @@ type reader struct {
 	shut    bool      // but one file, nothing is open
 	near    float64   // see Brief
 	detail  uint64    // of memory used when memory.stat was read
+
+	brief, passNew bool // of the reading that is under way, see readFDs
+
+	operations []byte // v1: what the disks had done at the last reading of them
 }
 
 // depth is how much a reading takes.
@@ -101,6 +114,7 @@ type depth int
 
 const (
 	whole depth = iota
+	limited
 	brief
 	resting
 )
@@ -171,7 +185,7 @@ func (r *reader) read(how depth) (*Stats, error) {
 	if st.IO != nil {
 		r.nameDisks(st.IO.Devices)
 	}
-	st.FDs, err = r.readFDs()
+	st.FDs, err = r.readFDs(how)
 	return st, err
 }
 

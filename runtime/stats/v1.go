@@ -17,7 +17,7 @@ func readV1(r *reader, how depth) (*Stats, error) {
 	if how == resting {
 		st.CPU, st.IO = r.last.CPU, r.last.IO.alone()
 	} else {
-		st.CPU, st.IO = cpuV1(cpu, cpuacctV1(cpuacct, how)), ioV1(blkio)
+		st.CPU, st.IO = cpuV1(cpu, cpuacctV1(cpuacct, how)), ioV1(blkio, how)
 	}
 	st.Memory, st.Pids = memoryV1(memory, how), pids(procs, how)
 	pressureBeside(beside, how, &st)
@@ -113,36 +113,42 @@ func limitV1(n *uint64) *uint64 {
 }
 
 // ioV1 reads the throttling layer's own counters, which exist with every I/O
-// scheduler: "254:0 Read 4096", and a line "Total 4096" at the end.
-func ioV1(d *folder) *IO {
-	var o IO
-	for _, f := range []struct {
-		file        string
-		read, write func(*Device) **uint64
-	}{
-		{"blkio.throttle.io_service_bytes_recursive", func(v *Device) **uint64 { return &v.ReadBytes }, func(v *Device) **uint64 { return &v.WriteBytes }},
-		{"blkio.throttle.io_serviced_recursive", func(v *Device) **uint64 { return &v.ReadIOs }, func(v *Device) **uint64 { return &v.WriteIOs }},
-	} {
-		for line := range lines(d.read(f.file)) {
-			fields := bytes.Fields(line)
-			var dev Device
-			if len(fields) != 3 || !dev.number(fields[0]) {
-				continue
-			}
-			i := slices.IndexFunc(o.Devices, func(have Device) bool { return have.Major == dev.Major && have.Minor == dev.Minor })
-			if i < 0 {
-				i, o.Devices = len(o.Devices), append(o.Devices, dev)
-			}
-			switch string(fields[1]) {
-			case "Read":
-				*f.read(&o.Devices[i]) = d.parse(f.file, fields[2])
-			case "Write":
-				*f.write(&o.Devices[i]) = d.parse(f.file, fields[2])
-			}
-		}
+// scheduler: "254:0 Read 4096", and a line "Total 4096" at the end. The kernel
+// counts the bytes of an operation before the operation itself (blk_should_throtl
+// in block/blk-throttle.h), so without a new one they need not be read.
+func ioV1(d *folder, how depth) *IO {
+	const operations, volume = "blkio.throttle.io_serviced_recursive", "blkio.throttle.io_service_bytes_recursive"
+	text := d.read(operations)
+	if how == brief && d.r.last != nil && bytes.Equal(text, d.r.operations) {
+		return d.r.last.IO.alone()
 	}
+	d.r.operations = append(d.r.operations[:0], text...)
+	var o IO
+	o.countV1(d, operations, text, func(v *Device) (read, write **uint64) { return &v.ReadIOs, &v.WriteIOs })
+	o.countV1(d, volume, d.read(volume), func(v *Device) (read, write **uint64) { return &v.ReadBytes, &v.WriteBytes })
 	if o.Devices == nil {
 		return nil
 	}
 	return &o
+}
+
+func (o *IO) countV1(d *folder, file string, text []byte, of func(*Device) (read, write **uint64)) {
+	for line := range lines(text) {
+		fields := bytes.Fields(line)
+		var dev Device
+		if len(fields) != 3 || !dev.number(fields[0]) {
+			continue
+		}
+		i := slices.IndexFunc(o.Devices, func(have Device) bool { return have.Major == dev.Major && have.Minor == dev.Minor })
+		if i < 0 {
+			i, o.Devices = len(o.Devices), append(o.Devices, dev)
+		}
+		read, write := of(&o.Devices[i])
+		switch string(fields[1]) {
+		case "Read":
+			*read = d.parse(file, fields[2])
+		case "Write":
+			*write = d.parse(file, fields[2])
+		}
+	}
 }
