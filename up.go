@@ -191,7 +191,7 @@ func upDetached(c *cli.Context) error {
 	defer log.Close()
 	r, w, err := os.Pipe()
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot start the supervisor: %w", err)
 	}
 	defer r.Close()
 	args := slices.Concat(os.Args[1:], []string{"--report-fd=3"})
@@ -211,7 +211,7 @@ func upDetached(c *cli.Context) error {
 	text, err := io.ReadAll(r)
 	switch {
 	case err != nil:
-		return err
+		return fmt.Errorf("cannot start the supervisor: %w", err)
 	case len(text) == 0:
 		return fmt.Errorf("cannot start the supervisor: it died; see %s", log.Name())
 	case string(text) != reportReady:
