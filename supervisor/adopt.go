@@ -162,6 +162,7 @@ func (s *Supervisor) openLogOf(sv *service) error {
 	if err != nil {
 		return fmt.Errorf("cannot open its log: %w", err)
 	}
+	log.await = s.watcher.await
 	sv.log = log
 	return nil
 }
@@ -230,6 +231,7 @@ func (s *Supervisor) forget(sv *service) {
 	for _, a := range sv.firing {
 		s.raise(sv, a.resolved("the service was removed"))
 	}
+	s.watcher.forget(sv.log)
 	sv.log.close()
 	_ = os.RemoveAll(s.o.Paths.bundle(sv.name))
 	delete(s.services, sv.name)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -33,12 +34,23 @@ type logFile struct {
 	maxSize  int64
 	maxFiles int
 
+	// quiet: it has been still for long, and whoever await has asked, the kernel,
+	// will tell of its next change, by setting this back. Nobody need look at it.
+	quiet atomic.Bool
+	await func(*logFile) error // nil: nobody can be asked
+
 	mu          sync.Mutex // from here on, and start
 	closed      bool
 	index       *os.File // see mark
 	marked      int64
+	still       int // looks on end that found it as it was
 	unsupported bool
 }
+
+// stillLooks is how many looks on end find a log as it was before the kernel is
+// asked to tell of it: to be told costs more than a look, so it does not pay for
+// one that is written to now and then.
+const stillLooks = 30
 
 // openLog opens a service's log, or makes it.
 func openLog(path string, maxSize int64, maxFiles uint, gid int) (_ *logFile, err error) {
@@ -108,6 +120,7 @@ func (l *logFile) resize(maxSize int64, maxFiles uint) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.maxSize, l.maxFiles = maxSize, int(maxFiles)
+	l.quiet.Store(false)
 }
 
 func (l *logFile) close() {
@@ -170,6 +183,17 @@ func (l *logFile) tend(now time.Time) error {
 	var info unix.Stat_t // not os.FileInfo, which is garbage each second
 	if err := unix.Fstat(l.fd, &info); err != nil {
 		return os.NewSyscallError("fstat", err)
+	}
+	if l.still++; info.Size != l.marked {
+		l.still = 0
+	}
+	if l.still >= stillLooks && l.await != nil && !l.quiet.Load() {
+		l.still = 0
+		l.quiet.Store(true)
+		// What was written before the kernel was asked is seen by a look after it.
+		if l.await(l) != nil || unix.Fstat(l.fd, &info) != nil || info.Size != l.marked {
+			l.quiet.Store(false)
+		}
 	}
 	if info.Size < l.start { // the service emptied it, and what it writes now counts from there
 		var err error

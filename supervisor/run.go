@@ -225,11 +225,15 @@ func (s *Supervisor) tendLogs(now time.Time) {
 		sv  *service
 		log *logFile
 	}
-	logs := make([]tended, 0, len(s.services))
+	var logs []tended
 	for _, sv := range s.services {
-		if sv.log != nil {
+		if sv.log != nil && !sv.log.quiet.Load() {
 			logs = append(logs, tended{sv, sv.log})
 		}
+	}
+	if len(logs) == 0 {
+		s.tending.Store(false)
+		return
 	}
 	go func() {
 		defer s.tending.Store(false)

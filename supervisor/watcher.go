@@ -3,8 +3,10 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"unsafe"
@@ -21,9 +23,10 @@ type watcher struct {
 	tell, updated        func(service string)
 
 	mu      sync.Mutex
-	fds     map[int32]string // descriptors of a service, but inotify's
-	files   map[int32]string // inotify's watches
-	folders map[int32]string // likewise, of containers' folders
+	fds     map[int32]string   // descriptors of a service, but inotify's
+	files   map[int32]string   // inotify's watches
+	folders map[int32]string   // likewise, of containers' folders
+	logs    map[int32]*logFile // likewise, of logs that are quiet
 	closed  chan struct{}
 }
 
@@ -32,7 +35,7 @@ type watcher struct {
 func newWatcher(tell, updated func(service string)) (_ *watcher, err error) {
 	w := &watcher{
 		epoll: -1, inotify: -1, wake: -1, tell: tell, updated: updated,
-		fds: map[int32]string{}, files: map[int32]string{}, folders: map[int32]string{}, closed: make(chan struct{}),
+		fds: map[int32]string{}, files: map[int32]string{}, folders: map[int32]string{}, logs: map[int32]*logFile{}, closed: make(chan struct{}),
 	}
 	defer func() {
 		if err != nil {
@@ -127,6 +130,7 @@ func (w *watcher) readInotify() {
 		w.mu.Lock()
 		service, ok := w.files[e.Wd]
 		container, updated := w.folders[e.Wd]
+		w.wakeLogs(e)
 		if e.Mask&unix.IN_IGNORED != 0 { // the file is gone
 			delete(w.files, e.Wd)
 			delete(w.folders, e.Wd)
@@ -234,6 +238,46 @@ func (w *watcher) keep(service string, fd int, events uint32) error {
 	}
 	w.fds[int32(fd)] = service
 	return nil
+}
+
+// await asks to be told of a log's next change, once.
+func (w *watcher) await(l *logFile) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	wd, err := unix.InotifyAddWatch(w.inotify, "/proc/self/fd/"+strconv.Itoa(l.fd), unix.IN_MODIFY|unix.IN_ONESHOT)
+	if err == nil {
+		w.logs[int32(wd)] = l
+	}
+	return err
+}
+
+// wakeLogs: a log has changed, or, where events were lost, any of them may have.
+func (w *watcher) wakeLogs(e *unix.InotifyEvent) {
+	changed := []int32{e.Wd}
+	if e.Mask&unix.IN_Q_OVERFLOW != 0 {
+		changed = slices.Collect(maps.Keys(w.logs))
+	}
+	for _, wd := range changed {
+		if l := w.logs[wd]; l != nil {
+			l.quiet.Store(false)
+			delete(w.logs, wd)
+		}
+	}
+}
+
+// forget stops watching a log.
+func (w *watcher) forget(l *logFile) {
+	if l == nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for wd, other := range w.logs {
+		if other == l {
+			_, _ = unix.InotifyRmWatch(w.inotify, uint32(wd))
+			delete(w.logs, wd)
+		}
+	}
 }
 
 // remove stops watching a service.
