@@ -30,6 +30,14 @@ on_terminal() {
 
 top_on() { on_terminal "$1" "$2" "exec 2>$work/stderr; $BLACKHOLE --root $root top -d 0.5 ${3-}"; }
 
+# end_terminal waits, too: until its server is gone, a new one cannot begin.
+end_terminal() {
+	local server
+	server=$(terminal display-message -p '#{pid}')
+	terminal kill-server
+	wait_until ended "$server"
+}
+
 keys() { terminal send-keys "$@"; }
 pane() { terminal capture-pane -p; }
 
@@ -180,7 +188,7 @@ restored() {
 	shows "*ended*"
 	[[ $(<"$work/code") == "$1" && $(<"$work/after") == "$(<"$work/before")" ]]
 	[[ $(terminal display-message -p '#{alternate_on} #{cursor_flag}') == "0 1" && $(pane) != *SERVICE* ]]
-	terminal kill-server
+	end_terminal
 	rm -f "$work"/{before,after,code}
 }
 
@@ -237,7 +245,7 @@ no_view() { ! view_pid; }
 		shows "*nothing runs here*"
 		eval "$stop"
 		[[ $stop == true ]] || shows "*Stopped*"
-		terminal kill-server
+		end_terminal
 		wait_until no_view
 		terminal new-session -d -x 80 -y 10 "env PS1='ready> ' bash --norc -i"
 		shows "*ready>*"
@@ -250,12 +258,12 @@ no_view() { ! view_pid; }
 	top_on 80 14
 	shows "*${pre}burn*▁*"
 	(($(colours) > 1))
-	terminal kill-server
+	end_terminal
 	export NO_COLOR=1
 	top_on 80 14
 	shows "*${pre}bad*failed*"
 	[[ $(colours) == 0 ]]
-	terminal kill-server
+	end_terminal
 	unset NO_COLOR
 	LC_ALL=C top_on 80 14 "--sort name"
 	wait_for 20 at_least burn CPU% 1
@@ -280,10 +288,10 @@ ascii_history() { [[ $(pane | grep "^${pre}burn") == *[_.:=+*#-] ]]; }
 	on_terminal 80 10 "$BLACKHOLE --root $root top nobody"
 	shows '*cannot show "nobody": *ended*'
 	[[ $(<"$work/code") == 1 ]]
-	terminal kill-server
+	end_terminal
 	on_terminal 80 10 "TERM=nonsense $BLACKHOLE --root $root top"
 	shows '*cannot use the terminal (TERM="nonsense")*ended*'
-	terminal kill-server
+	end_terminal
 	mkdir "$work/alone"
 	cp "$BLACKHOLE" "$work/alone"
 	on_terminal 120 10 "$work/alone/blackhole --root $root top"
