@@ -19,16 +19,13 @@ func (s *Supervisor) open(undo *cleanup.Stack) error {
 	if !filepath.IsAbs(p.Logs) {
 		return fmt.Errorf("log folder %q is not an absolute path", p.Logs)
 	}
-	for _, dir := range []string{p.Root, p.dir(), p.bundles(), p.Logs} {
-		made, err := makeDir(dir)
-		if err != nil {
-			return err
+	lock, err := s.openFolders(undo)
+	for range 10 { // times that another supervisor, which we have waited for, took the folder with it
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
 		}
-		if made || dir == p.dir() || dir == p.bundles() {
-			undo.Add(func() error { _ = os.Remove(dir); return nil }) // which fails where it is of use still
-		}
+		lock, err = s.openFolders(undo)
 	}
-	lock, err := takeLock(p.lock())
 	if err != nil {
 		return err
 	}
@@ -79,6 +76,20 @@ func (s *Supervisor) open(undo *cleanup.Stack) error {
 		return nil
 	})
 	return nil
+}
+
+func (s *Supervisor) openFolders(undo *cleanup.Stack) (*os.File, error) {
+	p := s.o.Paths
+	for _, dir := range []string{p.Root, p.dir(), p.bundles(), p.Logs} {
+		made, err := makeDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		if made || dir == p.dir() || dir == p.bundles() {
+			undo.Add(func() error { _ = os.Remove(dir); return nil }) // which fails where it is of use still
+		}
+	}
+	return p.takeLock()
 }
 
 func makeDir(path string) (made bool, err error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -13,39 +14,64 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dyingPatience is how long a supervisor that was killed may take to be gone. The
-// last of its threads holds the lock, and each must be given a processor to end.
-const dyingPatience = 10 * time.Second
+// lockPatience is how long a supervisor may have the lock and not answer: one that
+// was killed, the last of whose threads holds the lock, and each must be given a
+// processor to end; one that is about to end by itself, or to begin.
+const lockPatience = 10 * time.Second
 
 // takeLock makes this process the supervisor of a state folder. The kernel
-// drops the lock with the process, so that a killed supervisor leaves none.
-func takeLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	for deadline := time.Now().Add(dyingPatience); errors.Is(err, unix.EWOULDBLOCK) && dying(pidIn(f)) && time.Now().Before(deadline); {
-		time.Sleep(5 * time.Millisecond)
-		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	}
-	if err != nil {
-		defer f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("a supervisor runs already, as pid %s; use apply, restart or down", pidIn(f))
+// drops the lock with the process, so that a killed supervisor leaves none. It fails
+// with fs.ErrNotExist where the supervisor's folder is not there, or not any more.
+func (p Paths) takeLock() (*os.File, error) {
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(5 * time.Millisecond) {
+		f, err := os.OpenFile(p.lock(), os.O_CREATE|os.O_RDWR, 0o644)
+		if err != nil {
+			return nil, err
 		}
-		return nil, os.NewSyscallError("flock", err)
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil && p.holdsLock(f) {
+			return f, p.sign(f)
+		}
+		pid := pidIn(f)
+		f.Close()
+		switch {
+		case err != nil && !errors.Is(err, unix.EWOULDBLOCK):
+			return nil, os.NewSyscallError("flock", err)
+		case err != nil && (time.Now().After(deadline) || !dying(pid) && p.answers()):
+			return nil, fmt.Errorf("a supervisor runs already, as pid %s; use apply, restart or down", pid)
+		}
 	}
-	err = f.Truncate(0)
+}
+
+// holdsLock: the locked file is still the one that others find there. A supervisor
+// that ends removes it.
+func (p Paths) holdsLock(f *os.File) bool {
+	ours, err1 := f.Stat()
+	there, err2 := os.Stat(p.lock())
+	return err1 == nil && err2 == nil && os.SameFile(ours, there)
+}
+
+// sign writes into the lock whose it is.
+func (p Paths) sign(f *os.File) error {
+	err := f.Truncate(0)
 	if err == nil {
 		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	if err != nil {
-		_ = os.Remove(path)
+		_ = os.Remove(p.lock())
 		f.Close()
-		return nil, err
 	}
-	return f, nil
+	return err
+}
+
+// answers: somebody listens on the control socket.
+func (p Paths) answers() bool {
+	c, err := net.Dial("unix", p.socket())
+	if err != nil {
+		return false
+	}
+	c.Close()
+	return true
 }
 
 // gone: no supervisor runs, or one that was killed and has not let go of the lock yet.

@@ -1,21 +1,60 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// The lock of a supervisor that was killed is waited for until its last thread is gone;
-// one that lives is told of at once.
+func lockFolder(t *testing.T) Paths {
+	t.Helper()
+	p := Paths{Root: t.TempDir()}
+	if err := os.Mkdir(p.dir(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// holder is somebody who has the lock.
+func holder(t *testing.T, p Paths, pid int) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(p.lock(), os.O_CREATE|os.O_RDWR|os.O_TRUNC, 0o600)
+	if err == nil {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(f, pid)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func own(t *testing.T, f *os.File, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if pidIn(f) != fmt.Sprint(os.Getpid()) {
+		t.Errorf("the lock is of %s", pidIn(f))
+	}
+}
+
+// The lock of a supervisor that was killed is waited for until its last thread is gone.
 func TestLockOfAKilledOne(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "lock")
+	p := lockFolder(t)
 	killed := exec.Command("sleep", "100")
 	if err := killed.Start(); err != nil {
 		t.Fatal(err)
@@ -25,33 +64,90 @@ func TestLockOfAKilledOne(t *testing.T) {
 	for deadline := time.Now().Add(10 * time.Second); !dying(fmt.Sprint(killed.Process.Pid)) && time.Now().Before(deadline); {
 		time.Sleep(time.Millisecond)
 	}
-	holder, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	h := holder(t, p, killed.Process.Pid)
+	listener, err := net.Listen("unix", p.socket())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := unix.Flock(int(holder.Fd()), unix.LOCK_EX); err != nil {
+	defer listener.Close()
+	time.AfterFunc(200*time.Millisecond, func() { h.Close() })
+	f, err := p.takeLock()
+	own(t, f, err)
+}
+
+// One that answers is told of at once; one that does not yet, or not any more, is
+// waited for.
+func TestLockOfALivingOne(t *testing.T) {
+	p := lockFolder(t)
+	h := holder(t, p, os.Getpid())
+	listener, err := net.Listen("unix", p.socket())
+	if err != nil {
 		t.Fatal(err)
 	}
-	holds := func(pid int) {
-		if err := os.WriteFile(path, fmt.Appendln(nil, pid), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	holds(os.Getpid())
-	if f, err := takeLock(path); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("a supervisor runs already, as pid %d", os.Getpid())) {
+	if f, err := p.takeLock(); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("a supervisor runs already, as pid %d", os.Getpid())) {
 		t.Errorf("beside one that lives: %v, %v", f, err)
 	}
-	holds(killed.Process.Pid)
-	go func() {
-		time.Sleep(200 * time.Millisecond)
-		holder.Close()
-	}()
-	f, err := takeLock(path)
-	if err != nil {
+	listener.Close()
+	time.AfterFunc(200*time.Millisecond, func() {
+		_ = os.Remove(p.lock())
+		h.Close()
+	})
+	f, err := p.takeLock()
+	own(t, f, err)
+	if _, err := os.Stat(p.lock()); err != nil {
+		t.Errorf("the lock that was taken is nobody's: %v", err)
+	}
+	if err := os.RemoveAll(p.dir()); err != nil {
 		t.Fatal(err)
 	}
-	if pidIn(f) != fmt.Sprint(os.Getpid()) {
-		t.Errorf("the lock is of %s", pidIn(f))
+	if _, err := p.takeLock(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without a folder: %v", err)
 	}
-	f.Close()
+}
+
+// A lock whose file was removed, or removed and made anew, is nobody's.
+func TestLockOfARemovedFile(t *testing.T) {
+	p := lockFolder(t)
+	h := holder(t, p, 1)
+	defer h.Close()
+	if !p.holdsLock(h) {
+		t.Error("not held at first")
+	}
+	if err := os.Remove(p.lock()); err != nil {
+		t.Fatal(err)
+	}
+	if p.holdsLock(h) {
+		t.Error("held without a file")
+	}
+	f, err := p.takeLock()
+	own(t, f, err)
+	if p.holdsLock(h) {
+		t.Error("held by the file of another")
+	}
+}
+
+// Two never have it at a time, however they come and go: who ends removes the file.
+func TestLockIsOnes(t *testing.T) {
+	p := lockFolder(t)
+	var all sync.WaitGroup
+	var holders atomic.Int32
+	for range 8 {
+		all.Go(func() {
+			for range 200 {
+				f, err := p.takeLock()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if n := holders.Add(1); n != 1 {
+					t.Errorf("%d have it", n)
+				}
+				time.Sleep(50 * time.Microsecond)
+				holders.Add(-1)
+				_ = os.Remove(p.lock())
+				f.Close()
+			}
+		})
+	}
+	all.Wait()
 }

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -56,13 +57,13 @@ func (p Paths) Unfinished() bool {
 // StopUnsupervised is down where no supervisor runs: it stops what the last one
 // left, in the reverse order of dependencies. Nothing to stop is no error.
 func (p Paths) StopUnsupervised(rt *runtime.Runtime, names []string) error {
-	if _, err := os.Stat(p.dir()); err != nil {
+	lock, err := p.takeLock() // nobody starts one meanwhile
+	if errors.Is(err, fs.ErrNotExist) {
 		if len(names) > 0 {
 			return fmt.Errorf("cannot stop %s: %w", strings.Join(names, ", "), ErrNone)
 		}
 		return nil
 	}
-	lock, err := takeLock(p.lock()) // nobody starts one meanwhile
 	if err != nil {
 		return fmt.Errorf("cannot stop services: %w", err)
 	}
@@ -137,8 +138,11 @@ func (p Paths) stopOne(rt *runtime.Runtime, name string, was savedService) error
 // all that it removes last.
 func AwaitEnd(pid int) error {
 	fd, err := openPidfd(pid)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
 	if err != nil {
-		return nil //nolint:nilerr // it is gone
+		return fmt.Errorf("cannot see the supervisor end: %w", err)
 	}
 	defer fd.close()
 	_ = fd.File.SetReadDeadline(time.Now().Add(10 * time.Second))
