@@ -3,6 +3,8 @@ package runtime
 import (
 	"os"
 	"strings"
+	"sync"
+	"time"
 )
 
 // ExpectAttach tells the kernel that soon a process will be moved into a cgroup,
@@ -17,18 +19,63 @@ import (
 // wait runs beside all that is done before there is a process to be moved.
 //
 // It is a hint: what keeps it from working costs that time, nothing else.
-func ExpectAttach() {
-	go func() {
-		own, err := os.ReadFile("/proc/self/cgroup")
-		if err != nil {
+func ExpectAttach() { go moveToOwn("/proc/self/cgroup", "/sys/fs/cgroup") }
+
+// Attaches is ExpectAttach for a process that creates many containers: each that is
+// begun some time after the last would wait anew. As long as they are begun, and a
+// little longer, this process is moved so often that the kernel stays in the
+// state in which nobody waits. The zero value is ready.
+type Attaches struct {
+	mu    sync.Mutex
+	until time.Time // zero: nobody moves it
+}
+
+// A grace period takes 4 ms at least. To move a process that often takes less than a
+// hundredth of a processor.
+const (
+	attachInterval = 2 * time.Millisecond
+	attachesLast   = 40 * time.Millisecond
+)
+
+// Expect tells that a creation has begun.
+func (a *Attaches) Expect() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.until.IsZero() {
+		go a.move(func() { moveToOwn("/proc/self/cgroup", "/sys/fs/cgroup") })
+	}
+	a.until = time.Now().Add(attachesLast)
+}
+
+func (a *Attaches) move(once func()) {
+	for !a.over() {
+		once()
+		time.Sleep(attachInterval)
+	}
+}
+
+func (a *Attaches) over() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if time.Now().Before(a.until) {
+		return false
+	}
+	a.until = time.Time{}
+	return true
+}
+
+// moveToOwn moves this process to where it is, in the first hierarchy in which that
+// can be done.
+func moveToOwn(list, root string) {
+	own, err := os.ReadFile(list) // each time: somebody may have moved it meanwhile
+	if err != nil {
+		return
+	}
+	for line := range strings.Lines(string(own)) {
+		if moveSelf(root, strings.TrimSuffix(line, "\n")) == nil {
 			return
 		}
-		for line := range strings.Lines(string(own)) {
-			if moveSelf("/sys/fs/cgroup", strings.TrimSuffix(line, "\n")) == nil {
-				return
-			}
-		}
-	}()
+	}
 }
 
 // moveSelf moves this process to the cgroup that a line of /proc/self/cgroup

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestMoveSelf(t *testing.T) {
@@ -50,5 +51,51 @@ func TestExpectAttachChangesNothing(t *testing.T) {
 	}
 	if after, _ := os.ReadFile("/proc/self/cgroup"); string(after) != string(before) {
 		t.Errorf("moved from\n%sto\n%s", before, after)
+	}
+}
+
+// The process is moved as long as creations are expected, and a little longer; not for ever.
+func TestAttaches(t *testing.T) {
+	var a Attaches
+	moves, ended := make(chan time.Time, 1000), make(chan struct{})
+	a.until = time.Now().Add(attachesLast)
+	go func() {
+		a.move(func() { moves <- time.Now() })
+		close(ended)
+	}()
+	last := time.Now()
+	for range 5 {
+		time.Sleep(attachesLast / 2)
+		last = time.Now()
+		a.Expect()
+	}
+	<-ended
+	close(moves)
+	n, latest := 0, time.Time{}
+	for at := range moves {
+		n, latest = n+1, at
+	}
+	if n < 5 || !latest.After(last) {
+		t.Errorf("moved %d times, the last %s after the last creation", n, latest.Sub(last))
+	}
+	if !a.until.IsZero() {
+		t.Error("it does not begin again")
+	}
+}
+
+func TestMoveToOwn(t *testing.T) {
+	root := t.TempDir()
+	list, file := filepath.Join(root, "list"), filepath.Join(root, "cpu/a/cgroup.procs")
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for path, text := range map[string]string{list: "2:pids:/b\n1:cpu:/a\n", file: ""} {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	moveToOwn(list, root)
+	if got, _ := os.ReadFile(file); string(got) != "0" {
+		t.Errorf("wrote %q", got)
 	}
 }

@@ -72,6 +72,7 @@ type Supervisor struct {
 	todo     chan func()    // for the loop
 	work     sync.WaitGroup // what may still hand something to the loop
 	creators chan struct{}  // as many containers are created at a time
+	attaches runtime.Attaches
 	ctx      context.Context
 	events   *eventLog
 	watcher  *watcher
@@ -125,7 +126,7 @@ func Run(o Options, signals Signals) (err error) {
 		monitor:  config.EffectiveIsolation().Monitor,
 		services: map[string]*service{},
 		todo:     make(chan func(), 64),
-		creators: make(chan struct{}, max(2, goruntime.NumCPU())),
+		creators: make(chan struct{}, 2*goruntime.NumCPU()), // half of the time each of them waits for the kernel
 		ctx:      ctx,
 		ticks:    time.NewTicker(logInterval),
 	}
