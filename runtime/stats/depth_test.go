@@ -215,10 +215,10 @@ func TestNewProcesses(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		defer func() {
+		t.Cleanup(func() {
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
-		}()
+		})
 	}
 	for comm := ""; comm != "sleep\n"; {
 		data, err := os.ReadFile("/proc/" + strconv.Itoa(young.Process.Pid) + "/comm")
