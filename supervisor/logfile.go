@@ -187,14 +187,6 @@ func (l *logFile) tend(now time.Time) error {
 	if l.still++; info.Size != l.marked {
 		l.still = 0
 	}
-	if l.still >= stillLooks && l.await != nil && !l.quiet.Load() {
-		l.still = 0
-		l.quiet.Store(true)
-		// What was written before the kernel was asked is seen by a look after it.
-		if l.await(l) != nil || unix.Fstat(l.fd, &info) != nil || info.Size != l.marked {
-			l.quiet.Store(false)
-		}
-	}
 	if info.Size < l.start { // the service emptied it, and what it writes now counts from there
 		var err error
 		if l.start, err = dataStart(l.f); err != nil {
@@ -219,7 +211,21 @@ func (l *logFile) tend(now time.Time) error {
 			return fmt.Errorf("cannot rotate %s: %w", l.path, err)
 		}
 	}
+	if l.still >= stillLooks && l.await != nil && !l.quiet.Load() {
+		l.rest()
+	}
 	return nil
+}
+
+// rest leaves it to the kernel to tell of the next change.
+func (l *logFile) rest() {
+	l.still = 0
+	l.quiet.Store(true)
+	// What was written before the kernel was asked is seen by a look after it.
+	var info unix.Stat_t
+	if l.await(l) != nil || unix.Fstat(l.fd, &info) != nil || info.Size != l.marked {
+		l.quiet.Store(false)
+	}
 }
 
 func (l *logFile) rotated(n int) string { return l.path + "." + strconv.Itoa(n) }

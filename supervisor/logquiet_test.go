@@ -3,6 +3,7 @@ package supervisor
 import (
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -97,7 +98,7 @@ func TestLogWrittenBeforeItIsAwaited(t *testing.T) {
 		}
 		return w.await(l)
 	}
-	look(t, l, stillLooks)
+	look(t, l, stillLooks+1)
 	if l.quiet.Load() || l.marked != int64(len("a line\n")) {
 		t.Errorf("quiet: %t; marked up to %d", l.quiet.Load(), l.marked)
 	}
@@ -105,6 +106,27 @@ func TestLogWrittenBeforeItIsAwaited(t *testing.T) {
 	look(t, l, 2*stillLooks)
 	if l.quiet.Load() {
 		t.Error("quiet, and nobody tells of it")
+	}
+}
+
+// One that could not be rotated is looked at again, whether it is written to or not.
+func TestLogThatCannotBeRotatedIsNotQuiet(t *testing.T) {
+	l, _, out := quietLog(t)
+	if _, err := out.WriteString(strings.Repeat("a line\n", 200)); err != nil {
+		t.Fatal(err)
+	}
+	for _, folder := range []string{l.rotated(1), l.rotated(2) + "/full"} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 * stillLooks {
+		if err := l.tend(time.Now()); err == nil {
+			t.Fatal("it could be rotated")
+		}
+	}
+	if l.quiet.Load() {
+		t.Error("quiet, and it is too large")
 	}
 }
 

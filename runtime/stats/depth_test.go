@@ -209,7 +209,7 @@ func TestNewProcesses(t *testing.T) {
 	dir := tree(t, unified)
 	s := NewSampler(Source{Cgroups: map[string]string{"": dir}}, true)
 	defer s.Close()
-	young := exec.Command("sh", "-c", "exec 5</ 6</ 7</ 8</ 9</; ulimit -n 20; exec sleep 1000")
+	young := exec.Command("sh", "-c", "exec 5</ 6</ 7</ 8</ 9</; ulimit -n 100; exec sleep 1000")
 	old := exec.Command("sleep", "1000")
 	for _, cmd := range []*exec.Cmd{old, young} {
 		if err := cmd.Start(); err != nil {
@@ -255,22 +255,35 @@ func TestNewProcesses(t *testing.T) {
 		t.Errorf("one that is new was looked at: %+v", f)
 	}
 	for range 2 {
-		if f := nearest(0.5); f.PID != young.Process.Pid || *f.Limit != 20 {
+		if f := nearest(0.5); f.PID != young.Process.Pid || *f.Limit != 100 {
 			t.Errorf("one that was new was not looked at: %+v", f)
 		}
 	}
-	if err := unix.Prlimit(young.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 15, Max: 20}, nil); err != nil {
+	if err := unix.Prlimit(young.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 50, Max: 100}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if f := nearest(0.5); *f.Limit != 20 {
+	if f := nearest(0.5); *f.Limit != 100 {
 		t.Errorf("its limit was read: %+v", f)
 	}
 	st, err := s.Limited()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *st.FDs.Limit != 15 || *nearest(0.5).Limit != 15 {
+	if *st.FDs.Limit != 50 || *nearest(0.5).Limit != 50 {
 		t.Errorf("its limit was not read: %+v", st.FDs)
+	}
+	lower := func(to uint64) {
+		if err := unix.Prlimit(young.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: to, Max: 100}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lower(nearest(0.5).Open + 1)
+	if _, err := s.Limited(); err != nil {
+		t.Fatal(err)
+	}
+	lower(90)
+	if f := nearest(0.5); *f.Limit != 90 {
+		t.Errorf("near its limit: another was not read: %+v", f)
 	}
 	list(old)
 	_ = nearest(0.5)

@@ -131,7 +131,8 @@ func (r *reader) fdsOf(p process, known bool) (f FDs, ok bool) {
 		return f, false
 	}
 	defer func() { r.remember(p) }()
-	if r.brief && p.fd >= 0 && !reopened {
+	// One that may be near its limit may just as well have been given another.
+	if r.brief && p.fd >= 0 && !reopened && (p.limit == nil || f.Open < *p.limit/2) {
 		f.Limit = p.limit
 		return f, true
 	}
