@@ -21,7 +21,7 @@ type kernel struct {
 // dial opens a socket into the namespace of this process, and into the
 // container's when there is one.
 func dial(namespace *os.File) (*kernel, error) {
-	host, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	host, err := openHandle(netns.None())
 	if err != nil {
 		return nil, fmt.Errorf("cannot open a netlink socket: %w", err)
 	}
@@ -29,7 +29,7 @@ func dial(namespace *os.File) (*kernel, error) {
 	if namespace == nil {
 		return k, nil
 	}
-	k.inside, err = netlink.NewHandleAt(netns.NsHandle(namespace.Fd()), unix.NETLINK_ROUTE)
+	k.inside, err = openHandle(netns.NsHandle(namespace.Fd()))
 	if err != nil {
 		k.close()
 		return nil, fmt.Errorf("cannot open a netlink socket in network namespace %s: %w", namespace.Name(), err)
@@ -85,7 +85,7 @@ func removeGroup(group uint32) error {
 	request := nl.NewNetlinkRequest(unix.RTM_DELLINK, unix.NLM_F_ACK)
 	request.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	request.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
-	if _, err := request.Execute(unix.NETLINK_ROUTE, 0); err != nil && !errors.Is(err, unix.ENODEV) {
+	if _, err := execute(request, 0); err != nil && !errors.Is(err, unix.ENODEV) {
 		return fmt.Errorf("cannot remove the interfaces of group %d: %w", group, err)
 	}
 	return nil

@@ -139,7 +139,7 @@ func linkCounters() (map[int]*Stats, error) {
 	answers, err := dump(func() ([][]byte, error) {
 		request := nl.NewNetlinkRequest(unix.RTM_GETSTATS, unix.NLM_F_DUMP)
 		request.AddData(statsHeader{})
-		return request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWSTATS)
+		return execute(request, unix.RTM_NEWSTATS)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the counters of the interfaces: %w", err)
@@ -190,7 +190,7 @@ func allBuckets() (map[int]*ShapingStats, error) {
 	answers, err := dump(func() ([][]byte, error) {
 		request := nl.NewNetlinkRequest(unix.RTM_GETQDISC, unix.NLM_F_DUMP)
 		request.AddData(&nl.TcMsg{Family: nl.FAMILY_ALL})
-		return request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWQDISC)
+		return execute(request, unix.RTM_NEWQDISC)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the shaping of the interfaces: %w", err)

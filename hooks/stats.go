@@ -103,7 +103,7 @@ func bucketStats(index int) (*ShapingStats, error) {
 	// The kernel tells everybody that listens, and who asked only on ECHO.
 	request := nl.NewNetlinkRequest(unix.RTM_GETQDISC, unix.NLM_F_ECHO|unix.NLM_F_ACK)
 	request.AddData(&nl.TcMsg{Family: nl.FAMILY_ALL, Ifindex: int32(index), Parent: netlink.HANDLE_ROOT})
-	answers, err := request.Execute(unix.NETLINK_ROUTE, unix.RTM_NEWQDISC)
+	answers, err := execute(request, unix.RTM_NEWQDISC)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENODEV) {
 		return nil, nil
 	}
