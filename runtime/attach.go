@@ -64,9 +64,15 @@ func (a *Attaches) over() bool {
 	return true
 }
 
+// ownCgroup is held by whoever moves this process, from looking where it is: else it
+// could be moved back to where it was before MakeRoom.
+var ownCgroup sync.Mutex
+
 // moveToOwn moves this process to where it is, in the first hierarchy in which that
 // can be done.
 func moveToOwn(list, root string) {
+	ownCgroup.Lock()
+	defer ownCgroup.Unlock()
 	own, err := os.ReadFile(list) // each time: somebody may have moved it meanwhile
 	if err != nil {
 		return

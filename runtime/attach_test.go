@@ -94,7 +94,16 @@ func TestMoveToOwn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	moveToOwn(list, root)
+	// Not while somebody else, who has just looked where it is, moves it.
+	ownCgroup.Lock()
+	done := make(chan struct{})
+	go func() { moveToOwn(list, root); close(done) }()
+	time.Sleep(50 * time.Millisecond)
+	if got, _ := os.ReadFile(file); len(got) > 0 {
+		t.Errorf("moved meanwhile: %q", got)
+	}
+	ownCgroup.Unlock()
+	<-done
 	if got, _ := os.ReadFile(file); string(got) != "0" {
 		t.Errorf("wrote %q", got)
 	}

@@ -22,6 +22,8 @@ func MakeRoom(root string) error {
 	if _, err := os.Stat(filepath.Join(root, "cgroup.type")); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
+	ownCgroup.Lock()
+	defer ownCgroup.Unlock()
 	data, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return err
