@@ -42,38 +42,30 @@ func execute(request *nl.NetlinkRequest, answer uint16) ([][]byte, error) {
 // was closed behind its back, and has the garbage collector close it once more. Where
 // there is no such file they are given back.
 func outlive() {
-	var held [16]int
+	var pipe [2]int // which has an inode of its own
+	if unix.Pipe2(pipe[:], unix.O_CLOEXEC) != nil {
+		return
+	}
 	var ours unix.Stat_t
-	n := 0
-	for ; n < len(held); n++ {
-		var ends [2]int
-		var err error
-		if n == 0 { // of which each has an inode of its own
-			err = unix.Pipe2(ends[:], unix.O_CLOEXEC)
-		} else {
-			ends[0], err = unix.FcntlInt(uintptr(held[0]), unix.F_DUPFD_CLOEXEC, 0)
-		}
-		if err != nil {
-			break
-		}
-		if held[n] = ends[0]; n == 0 {
-			n++
-			held[n] = ends[1]
-			_ = unix.Fstat(held[0], &ours)
+	_ = unix.Fstat(pipe[0], &ours)
+	held := pipe[:]
+	for range 14 {
+		if fd, err := unix.FcntlInt(uintptr(pipe[0]), unix.F_DUPFD_CLOEXEC, 0); err == nil {
+			held = append(held, fd)
 		}
 	}
 	closed := -1
-	for try := 0; try < 20 && closed < 0 && n > 0; try++ {
+	for try := 0; try < 20 && closed < 0; try++ {
 		runtime.GC()
 		time.Sleep(time.Millisecond) // the collector's own goroutine closes it
-		for _, fd := range held[:n] {
+		for _, fd := range held {
 			var now unix.Stat_t
 			if unix.Fstat(fd, &now) != nil || now.Ino != ours.Ino || now.Dev != ours.Dev {
 				closed = fd // and not ours any more, whosever it is now
 			}
 		}
 	}
-	for _, fd := range held[:n] {
+	for _, fd := range held {
 		if fd != closed {
 			unix.Close(fd)
 		}

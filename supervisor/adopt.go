@@ -20,10 +20,8 @@ func (s *Supervisor) open(undo *cleanup.Stack) error {
 		return fmt.Errorf("log folder %q is not an absolute path", p.Logs)
 	}
 	lock, err := s.openFolders(undo)
-	for range 10 { // times that another supervisor, which we have waited for, took the folder with it
-		if !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
+	// Another supervisor, which we have waited for, took the folder with it.
+	for try := 0; try < 10 && errors.Is(err, fs.ErrNotExist); try++ {
 		lock, err = s.openFolders(undo)
 	}
 	if err != nil {

@@ -105,6 +105,7 @@ func emitEvents(lines *bufio.Reader, rest []byte, o EventOptions, emit func(*Eve
 	}
 }
 
+// isFile: an open file is still the one that others find at a path.
 func isFile(f *os.File, path string) bool {
 	a, err := f.Stat()
 	if err != nil {

@@ -29,7 +29,7 @@ func (p Paths) takeLock() (*os.File, error) {
 			return nil, err
 		}
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil && p.holdsLock(f) {
+		if err == nil && isFile(f, p.lock()) { // else a supervisor that ended has removed it, and others lock another
 			return f, p.sign(f)
 		}
 		pid := pidIn(f)
@@ -41,14 +41,6 @@ func (p Paths) takeLock() (*os.File, error) {
 			return nil, fmt.Errorf("a supervisor runs already, as pid %s; use apply, restart or down", pid)
 		}
 	}
-}
-
-// holdsLock: the locked file is still the one that others find there. A supervisor
-// that ends removes it.
-func (p Paths) holdsLock(f *os.File) bool {
-	ours, err1 := f.Stat()
-	there, err2 := os.Stat(p.lock())
-	return err1 == nil && err2 == nil && os.SameFile(ours, there)
 }
 
 // sign writes into the lock whose it is.

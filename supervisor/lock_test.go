@@ -110,18 +110,18 @@ func TestLockOfARemovedFile(t *testing.T) {
 	p := lockFolder(t)
 	h := holder(t, p, 1)
 	defer h.Close()
-	if !p.holdsLock(h) {
+	if !isFile(h, p.lock()) {
 		t.Error("not held at first")
 	}
 	if err := os.Remove(p.lock()); err != nil {
 		t.Fatal(err)
 	}
-	if p.holdsLock(h) {
+	if isFile(h, p.lock()) {
 		t.Error("held without a file")
 	}
 	f, err := p.takeLock()
 	own(t, f, err)
-	if p.holdsLock(h) {
+	if isFile(h, p.lock()) {
 		t.Error("held by the file of another")
 	}
 }

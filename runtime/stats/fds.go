@@ -18,7 +18,7 @@ const keptFDs = 16
 type process struct {
 	pid   int
 	fd    int     // its /proc/PID/fd, kept open; -1 before it was seen twice, for most that come also go
-	limit *uint64 // of that one, as the last whole reading found it; nil: none, or not known
+	limit *uint64 // of that one, when it was last read; nil: none, or not known
 }
 
 // readFDs finds, among the processes of a cgroup and the cgroups below it, the

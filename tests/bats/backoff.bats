@@ -56,12 +56,7 @@ begun() { bhs logs "${pre}a" | grep -c "begins ${1-}"; }
 }
 
 @test "what was created ahead cannot be removed: down says so, and the next one goes on where it failed" {
-	local busy=$root/${pre}a/busy
-	mkdir "$busy"
-	mount -t tmpfs tmpfs "$busy"
-	run -1 bhs down
-	umount "$busy"
-	[[ $output == *"$busy: device or resource busy"* ]]
+	down_while_busy a
 	[[ -d $root/${pre}a ]]
 	bhs down
 	[[ -z $(status_of) && $(ip -o link show type veth) != *"$pre"* && $(begun) == 1 ]]

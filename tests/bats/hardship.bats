@@ -201,12 +201,7 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 		  @b: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
 	Y
 	up
-	local busy=$root/${pre}b/busy
-	mkdir "$busy"
-	mount -t tmpfs tmpfs "$busy"
-	run -1 bhs down
-	umount "$busy"
-	[[ $output == *"$busy: device or resource busy"* ]]
+	down_while_busy b
 	bhs down # and teardown looks for what is left
 	[[ $(ip -o link show type veth) != *"$pre"* ]]
 }

@@ -28,6 +28,17 @@ supervisor_pid() { cat "$root/@supervisor/lock"; }
 # ended PID: gone, or waiting for a parent that takes its time.
 ended() { ! grep -qs '^State:.[^Z]' "/proc/$1/status"; }
 
+# down_while_busy SERVICE: down cannot remove its container, for a mount in its state
+# folder, and says so. The mount is gone afterwards.
+down_while_busy() {
+	local busy=$root/$pre$1/busy
+	mkdir "$busy"
+	mount -t tmpfs tmpfs "$busy"
+	run -1 bhs down
+	umount "$busy"
+	[[ $output == *"$busy: device or resource busy"* ]]
+}
+
 # alert SERVICE KIND STATUS: there is such a line in the event log.
 alert() {
 	jq -se --arg s "$pre$1" --arg k "$2" --arg t "$3" \
