@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
 	"strings"
 	"time"
 
@@ -259,10 +260,11 @@ func connect() (*firewallConn, error) {
 	return &c, nil
 }
 
-// firewallTime is how long what is asked of the firewall in one go may take, which
-// is some milliseconds. An answer that does not come is an error then: whoever
-// waits has the book's lock, and all networks wait for it.
-var firewallTime = 10 * time.Second
+// firewallTime is how long what is asked of the firewall in one go may take: some
+// milliseconds, but the first time the kernel loads its modules in it, which took an
+// emulated, busy machine more than ten seconds. An answer that does not come is an error then:
+// whoever waits has the book's lock, and all networks wait for it. A hook has a minute.
+var firewallTime = 30 * time.Second
 
 // within sets the time by which all is to be answered.
 func (c *firewallConn) within(limit time.Duration) error {
@@ -295,6 +297,9 @@ func onFirewall(do func(conn *nftables.Conn) error) error {
 	err := conn.within(firewallTime)
 	if err == nil {
 		err = do(conn.Conn)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) { // once for each message that was sent
+		err = fmt.Errorf("the firewall (nftables) did not answer within %v: %w", firewallTime, os.ErrDeadlineExceeded)
 	}
 	kept.conn = nil
 	if kept.wanted && err == nil {

@@ -2,6 +2,7 @@ package hooks
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 	"time"
@@ -23,13 +24,16 @@ func TestFirewallThatDoesNotAnswer(t *testing.T) {
 	go func() {
 		answered <- onFirewall(func(*nftables.Conn) error {
 			_, err := conn.socket.Receive() // of nothing that was asked
-			return err
+			return fmt.Errorf("twice: %w", errors.Join(err, err))
 		})
 	}()
 	select {
 	case err := <-answered:
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("the error is %v", err)
+		}
+		if want := "the firewall (nftables) did not answer within 50ms: i/o timeout"; err.Error() != want {
+			t.Errorf("%q is said, not %q", err, want)
 		}
 	case <-time.After(20 * time.Second):
 		t.Fatal("it waits for ever")
