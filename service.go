@@ -65,17 +65,11 @@ func translateLoaded(c *cli.Context, config *spec.Config, name string, program [
 // translateService checks and translates a service of a loaded configuration, and
 // prints nothing: what this host cannot do is returned.
 func translateService(config *spec.Config, name string, program []string) (*spec.Translation, []spec.Fault, error) {
-	h := host.New()
-	faults, warnings := config.CheckHost(h, name)
-	if all := config.Sorted(config.Check(name), faults); len(all) > 0 {
-		return nil, nil, all
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot find the path of this program, which is its bundles' hooks too: %w", err)
 	}
-	t, err := spec.Translate(config, name, h, spec.Options{Args: program, HookPath: self})
-	return t, warnings, err
+	return config.Prepare(name, host.New(), spec.Options{Args: program, HookPath: self})
 }
 
 // contents is what a service's bundle holds.

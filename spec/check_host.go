@@ -14,12 +14,17 @@ import (
 // only for the host's part; Check has the rest.
 func (c *Config) CheckHost(h Host, services ...string) (Faults, []Fault) {
 	k := &hostChecker{checker: c.newChecker(services), host: h}
+	k.check(len(c.Check(services...)) == 0)
+	return k.faults.sorted(c.files), k.warnings.sorted(c.files)
+}
+
+// check is CheckHost, for a configuration that is sound or not by itself.
+func (k *hostChecker) check(sound bool) {
 	k.cgroup()
 	k.onAlert()
-	sound := len(c.Check(services...)) == 0
 	for _, name := range k.names {
 		before := len(k.faults)
-		s, err := c.Service(name)
+		s, err := k.config.Service(name)
 		if err != nil {
 			continue
 		}
@@ -33,7 +38,6 @@ func (c *Config) CheckHost(h Host, services ...string) (Faults, []Fault) {
 			k.translation(name, s)
 		}
 	}
-	return k.faults.sorted(c.files), k.warnings.sorted(c.files)
 }
 
 type hostChecker struct {
@@ -42,6 +46,9 @@ type hostChecker struct {
 	v2       bool
 	noCgroup bool // the host has no cgroups as the file wants them
 	warnings Faults
+
+	options    Options
+	translated *Translation // of the last service that can be
 }
 
 // cgroup checks the version and the controllers.
@@ -223,8 +230,8 @@ func (k *hostChecker) warn(service, key, format string, args ...any) {
 // translation tries what the service will become, for the warnings: a setting
 // that this host cannot hold.
 func (k *hostChecker) translation(name string, s *Service) {
-	o := Options{}
-	if s.Executable == nil {
+	o := k.options
+	if len(o.Args) == 0 && s.Executable == nil {
 		o.Args = []string{"/bin/true"} // only the limits are asked for
 	}
 	t, err := Translate(k.config, name, k.host, o)
@@ -232,6 +239,7 @@ func (k *hostChecker) translation(name string, s *Service) {
 		k.of(name, "", "%v", err)
 		return
 	}
+	k.translated = t
 	for _, warning := range t.Warnings {
 		k.warn(name, k.subject(name, warning), "%s", warning)
 	}

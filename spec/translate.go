@@ -50,7 +50,7 @@ type Translation struct {
 
 // Translate says in OCI's words what a service of the configuration may use
 // and see. It takes the host's facts from h alone, so the same input gives the
-// same result. The configuration should have passed Check and CheckHost.
+// same result. The configuration should have passed Check and CheckHost; Prepare does all.
 //
 // It fails for what would keep the service from starting; what the host merely
 // cannot limit is a warning.
@@ -61,7 +61,7 @@ func Translate(c *Config, name string, h Host, o Options) (*Translation, error) 
 	}
 	t := &translator{config: c, name: name, service: service, host: h, out: &Translation{}}
 	if len(o.Args) == 0 && value(service.Executable) == "" {
-		return nil, t.errNoProgram()
+		return nil, c.errNoProgram(name)
 	}
 	if err := t.translate(o); err != nil {
 		return nil, fmt.Errorf("cannot translate service %s: %w", name, err)
@@ -154,12 +154,12 @@ func value[T any](p *T) T {
 }
 
 // errNoProgram is for a service that is only its limits.
-func (t *translator) errNoProgram() error {
-	file := t.config.places["services."+t.name].File
+func (c *Config) errNoProgram(name string) error {
+	file := c.places["services."+name].File
 	if file == "" {
 		file = "the configuration"
 	}
-	return fmt.Errorf("service %s has no executable: write one in %s or give it after --", t.name, file)
+	return fmt.Errorf("service %s has no executable: write one in %s or give it after --", name, file)
 }
 
 // maskedPaths hides what tells of the host, or is a way to it, behind nothing;
