@@ -134,8 +134,11 @@ func (p Paths) stopOne(rt *runtime.Runtime, name string, was savedService) error
 	return rt.Delete(name, true)
 }
 
+// endTime is how long a supervisor may take to end once its services have.
+const endTime = 30 * time.Second
+
 // AwaitEnd waits until the supervisor that was told to end is gone, and with it
-// all that it removes last.
+// all that it removes last. On a busy, emulated machine that took more than ten seconds.
 func AwaitEnd(pid int) error {
 	fd, err := openPidfd(pid)
 	if errors.Is(err, unix.ESRCH) {
@@ -145,9 +148,9 @@ func AwaitEnd(pid int) error {
 		return fmt.Errorf("cannot see the supervisor end: %w", err)
 	}
 	defer fd.close()
-	_ = fd.File.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = fd.File.SetReadDeadline(time.Now().Add(endTime))
 	if err := fd.wait(); err != nil {
-		return fmt.Errorf("cannot see the supervisor end: pid %d is still there", pid)
+		return fmt.Errorf("cannot see the supervisor end: pid %d is still there after %v", pid, endTime)
 	}
 	return nil
 }
