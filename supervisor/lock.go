@@ -17,7 +17,7 @@ import (
 // lockPatience is how long a supervisor may have the lock and not answer: one that
 // was killed, the last of whose threads holds the lock, and each must be given a
 // processor to end; one that is about to end by itself, or to begin.
-const lockPatience = 10 * time.Second
+var lockPatience = 10 * time.Second
 
 // takeLock makes this process the supervisor of a state folder. The kernel
 // drops the lock with the process, so that a killed supervisor leaves none. It fails
@@ -37,8 +37,10 @@ func (p Paths) takeLock() (*os.File, error) {
 		switch {
 		case err != nil && !errors.Is(err, unix.EWOULDBLOCK):
 			return nil, os.NewSyscallError("flock", err)
-		case err != nil && (time.Now().After(deadline) || !dying(pid) && p.answers()):
+		case err != nil && !dying(pid) && p.answers():
 			return nil, fmt.Errorf("a supervisor runs already, as pid %s; use apply, restart or down", pid)
+		case err != nil && time.Now().After(deadline):
+			return nil, fmt.Errorf("process %s has %s and does not answer: another down is stopping services, or a supervisor hangs", pid, p.lock())
 		}
 	}
 }

@@ -105,6 +105,18 @@ func TestLockOfALivingOne(t *testing.T) {
 	}
 }
 
+// One that never answers is not called a supervisor.
+func TestLockOfASilentOne(t *testing.T) {
+	defer func(was time.Duration) { lockPatience = was }(lockPatience)
+	lockPatience = 50 * time.Millisecond
+	p := lockFolder(t)
+	defer holder(t, p, os.Getpid()).Close()
+	_, err := p.takeLock()
+	if want := fmt.Sprintf("process %d has %s and does not answer: another down", os.Getpid(), p.lock()); err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, not %q", err, want)
+	}
+}
+
 // A lock whose file was removed, or removed and made anew, is nobody's.
 func TestLockOfARemovedFile(t *testing.T) {
 	p := lockFolder(t)
