@@ -217,7 +217,8 @@ func upDetached(c *cli.Context) error {
 	case string(text) != reportReady:
 		return errors.New(string(text))
 	}
-	reply, err := p.Ask(supervisor.Request{Method: "status"})
+	// One that was up for a moment may be on its way again.
+	reply, err := askPatiently(c.App.ErrWriter, p, supervisor.Request{Method: "status", Settled: true})
 	if err != nil {
 		return err
 	}

@@ -130,6 +130,9 @@ func (s *Supervisor) handle(ctx context.Context, line []byte, mayApply bool) Rep
 	}
 	switch r.Method {
 	case "status":
+		if r.Settled {
+			s.waitSettled(ctx, names)
+		}
 		if r.Brief {
 			return s.brief(names)
 		}
@@ -243,13 +246,18 @@ func (s *Supervisor) restartServices(ctx context.Context, names []string) Reply 
 			}
 		}
 	})
+	s.waitSettled(ctx, names)
+	return s.status(names)
+}
+
+// waitSettled waits until services are up or cannot be.
+func (s *Supervisor) waitSettled(ctx context.Context, names []string) {
 	s.wait(ctx, func() bool {
 		return !slices.ContainsFunc(names, func(n string) bool {
 			sv := s.services[n]
 			return sv != nil && !sv.settled() && !s.stuck(sv, nil)
 		})
 	})
-	return s.status(names)
 }
 
 // endAll stops everything, and the supervisor after its reply.

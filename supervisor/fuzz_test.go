@@ -91,7 +91,7 @@ func FuzzRequest(f *testing.F) {
 			o:        Options{Paths: Paths{Root: t.TempDir()}, Load: func([]string) (*spec.Config, error) { return nil, errors.New("not here") }},
 		}
 		var r Request
-		if json.Unmarshal(line, &r) == nil && (r.Method == "stop" || r.Method == "restart" || r.Method == "end") {
+		if json.Unmarshal(line, &r) == nil && (r.Method == "stop" || r.Method == "restart" || r.Method == "end" || r.Settled) {
 			return // those wait for what a loop does
 		}
 		go func() {

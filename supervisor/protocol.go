@@ -19,6 +19,8 @@ type Request struct {
 	Services []string `json:"services,omitempty"`
 	// Brief asks status to leave out stats and output, which cost most of it.
 	Brief bool `json:"brief,omitempty"`
+	// Settled asks status to wait until each service is up or cannot be.
+	Settled bool `json:"settled,omitempty"`
 	// Of apply: the configuration's files by absolute path, none is the
 	// supervisor's own; only tell what would be done; and do it only if it is
 	// what the plan of that id says.
