@@ -50,7 +50,7 @@ func (s *Supervisor) listen() (*server, error) {
 		return nil, err
 	}
 	sv := &server{s, l, make(chan struct{}, maxClients), sync.WaitGroup{}}
-	go sv.serve()
+	sv.clients.Go(sv.serve) // one of those that close waits for: it adds the others
 	return sv, nil
 }
 

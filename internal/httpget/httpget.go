@@ -40,7 +40,7 @@ func Serve(l net.Listener, pages map[string]Page) *Server { return serve(l, page
 
 func serve(l net.Listener, pages map[string]Page, hurry time.Duration) *Server {
 	s := &Server{listener: l, pages: pages, slots: make(chan struct{}, maxClients), hurry: hurry}
-	go s.accept()
+	s.clients.Go(s.accept) // one of those that Close waits for: it adds the others
 	return s
 }
 

@@ -168,6 +168,25 @@ func TestManyAtATime(t *testing.T) {
 	}
 }
 
+// One that comes while it is closed is answered or refused; under the race detector
+// this finds a Close that does not wait for whoever takes it in.
+func TestCloseWhileOneComes(t *testing.T) {
+	for range 500 {
+		addr, s := started(t, time.Second)
+		came := make(chan struct{})
+		go func() {
+			defer close(came)
+			if c, err := net.Dial("tcp", addr); err == nil {
+				c.Close()
+			}
+		}()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+		<-came
+	}
+}
+
 // What is taken for a request must mean the same to the standard library, if it
 // takes it for one too.
 func FuzzReadRequest(f *testing.F) {
