@@ -28,14 +28,10 @@ func connect() (*firewallConn, error) {
 
 // firewallTime is how long what is asked of the firewall in one go may take: some
 // milliseconds, but the first time the kernel loads its modules in it, which took an
-// emulated, busy machine more than ten seconds. An answer that does not come is an error then:
-// whoever waits has the book's lock, and all networks wait for it. A hook has a minute.
+// emulated, busy machine more than ten seconds. An answer that does not come is an
+// error then: whoever waits has the book's lock, and all networks wait for it. A hook
+// has a minute.
 var firewallTime = 30 * time.Second
-
-// within sets the time by which all is to be answered.
-func (c *firewallConn) within(limit time.Duration) error {
-	return c.socket.SetDeadline(time.Now().Add(limit))
-}
 
 // kept is the connection of a process that lives long. Closing one waits for RCU
 // grace periods: for what was asked of it to be destroyed, before anybody else may
@@ -60,7 +56,7 @@ func onFirewall(do func(conn *nftables.Conn) error) error {
 			return err
 		}
 	}
-	err := conn.within(firewallTime)
+	err := conn.socket.SetDeadline(time.Now().Add(firewallTime))
 	if err == nil {
 		err = do(conn.Conn)
 	}

@@ -213,7 +213,7 @@ func (s *Supervisor) changing(name string) bool {
 	case sv.gone, sv.wantsRestart, sv.fitting, sv.alive && sv.made != sv.config && sv.unfit == "":
 		return true
 	}
-	return !sv.settled() && !s.stuck(sv, nil)
+	return s.unsettled(sv)
 }
 
 // summary is a change for the event log, which the group may read: the keys, not

@@ -134,11 +134,12 @@ func (p Paths) stopOne(rt *runtime.Runtime, name string, was savedService) error
 	return rt.Delete(name, true)
 }
 
-// endTime is how long a supervisor may take to end once its services have.
+// endTime is how long a supervisor may take to end once its services have. On a busy,
+// emulated machine that took more than ten seconds.
 const endTime = 30 * time.Second
 
 // AwaitEnd waits until the supervisor that was told to end is gone, and with it
-// all that it removes last. On a busy, emulated machine that took more than ten seconds.
+// all that it removes last.
 func AwaitEnd(pid int) error {
 	fd, err := openPidfd(pid)
 	if errors.Is(err, unix.ESRCH) {

@@ -48,12 +48,15 @@ func (s *Supervisor) tellWaiters() {
 // has failed is.
 func (s *Supervisor) settled() bool {
 	for _, sv := range s.services {
-		if !sv.settled() && !s.stuck(sv, nil) || sv.fitting || sv.wantsRestart {
+		if s.unsettled(sv) || sv.fitting || sv.wantsRestart {
 			return false
 		}
 	}
 	return true
 }
+
+// unsettled: a service will be something else without anything that happens to it.
+func (s *Supervisor) unsettled(sv *service) bool { return !sv.settled() && !s.stuck(sv, nil) }
 
 // stuck: it waits, at last, for one that is settled and not up.
 func (s *Supervisor) stuck(sv *service, seen []string) bool {
