@@ -57,7 +57,7 @@ func (s *Supervisor) open(undo *cleanup.Stack) error {
 	if err != nil {
 		return err
 	}
-	undo.Add(server.close)
+	undo.Add(server.Close)
 	undo.Add(func() error {
 		unclean := false
 		for _, sv := range s.services {

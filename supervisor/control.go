@@ -4,15 +4,15 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	goruntime "runtime"
 	"slices"
-	"sync"
 	"time"
+
+	"blackhole/internal/clients"
 )
 
 // Bounds on clients, so that none can hurt: more at a time wait in the socket's
@@ -23,16 +23,8 @@ const (
 	clientHurry = 5 * time.Second // for one line
 )
 
-// server answers on the control socket.
-type server struct {
-	s        *Supervisor
-	listener *net.UnixListener
-	slots    chan struct{}
-	clients  sync.WaitGroup
-}
-
-// listen makes the socket: for root, and the group if there is one.
-func (s *Supervisor) listen() (*server, error) {
+// listen answers on the control socket, which is root's, and the group's if there is one.
+func (s *Supervisor) listen() (*clients.Server, error) {
 	path := s.o.Paths.socket()
 	_ = os.Remove(path) // of a supervisor that was killed: we have the lock
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -49,45 +41,12 @@ func (s *Supervisor) listen() (*server, error) {
 		l.Close()
 		return nil, err
 	}
-	sv := &server{s, l, make(chan struct{}, maxClients), sync.WaitGroup{}}
-	sv.clients.Go(sv.serve) // one of those that close waits for: it adds the others
-	return sv, nil
-}
-
-// close removes the socket, and waits a little for the last replies.
-func (sv *server) close() error {
-	err := sv.listener.Close()
-	done := make(chan struct{})
-	go func() { sv.clients.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(time.Second):
-	}
-	return err
-}
-
-func (sv *server) serve() {
-	for {
-		sv.slots <- struct{}{}
-		c, err := sv.listener.AcceptUnix()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil { // out of descriptors, for one; it may pass
-			time.Sleep(100 * time.Millisecond)
-			<-sv.slots
-			continue
-		}
-		sv.clients.Go(func() {
-			defer func() { c.Close(); <-sv.slots }()
-			sv.answer(c)
-		})
-	}
+	return clients.Serve(l, maxClients, s.answer), nil
 }
 
 // answer reads one request and writes one reply.
-func (sv *server) answer(c *net.UnixConn) {
-	ctx, cancel := context.WithCancel(sv.s.ctx)
+func (s *Supervisor) answer(c net.Conn) {
+	ctx, cancel := context.WithCancel(s.ctx)
 	defer cancel()
 	_ = c.SetReadDeadline(time.Now().Add(clientHurry))
 	line, err := bufio.NewReader(io.LimitReader(c, maxRequest)).ReadBytes('\n')
@@ -100,7 +59,7 @@ func (sv *server) answer(c *net.UnixConn) {
 		_, _ = c.Read(make([]byte, 1))
 		cancel()
 	}()
-	reply := sv.s.handle(ctx, line, mayApply(c))
+	reply := s.handle(ctx, line, mayApply(c.(*net.UnixConn)))
 	reply.Version = ProtocolVersion
 	data, err := json.Marshal(reply)
 	if err != nil {
@@ -255,7 +214,7 @@ func (s *Supervisor) waitSettled(ctx context.Context, names []string) {
 	s.wait(ctx, func() bool {
 		return !slices.ContainsFunc(names, func(n string) bool {
 			sv := s.services[n]
-			return sv != nil && !sv.settled() && !s.stuck(sv, nil)
+			return sv != nil && s.unsettled(sv)
 		})
 	})
 }

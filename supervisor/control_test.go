@@ -7,6 +7,19 @@ import (
 	"blackhole/spec"
 )
 
+// answerCalls is as much of the loop as requests need.
+func (s *Supervisor) answerCalls() {
+	for {
+		select {
+		case f := <-s.todo:
+			f()
+			s.tellWaiters()
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
+
 // A status that is to be settled comes once the service is up, not while it starts.
 func TestSettledStatus(t *testing.T) {
 	config := &spec.Config{Services: map[string]*spec.Service{"a": {}}}
@@ -17,17 +30,7 @@ func TestSettledStatus(t *testing.T) {
 	sv := newService("a", effective, config)
 	s := &Supervisor{config: config, ctx: t.Context(), todo: make(chan func()), services: map[string]*service{"a": sv}}
 	sv.enter(Starting, time.Now(), "")
-	go func() {
-		for {
-			select {
-			case f := <-s.todo:
-				f()
-				s.tellWaiters()
-			case <-s.ctx.Done():
-				return
-			}
-		}
-	}()
+	go s.answerCalls()
 	ask := func(line string) <-chan Reply {
 		answer := make(chan Reply, 1)
 		go func() { answer <- s.handle(t.Context(), []byte(line), false) }()

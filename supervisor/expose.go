@@ -8,10 +8,14 @@ import (
 	"time"
 
 	"blackhole/internal/cleanup"
+	"blackhole/internal/clients"
 	"blackhole/internal/exposition"
 	"blackhole/internal/httpget"
 	"blackhole/supervisor/metrics"
 )
+
+// maxScrapers are answered at a time.
+const maxScrapers = 16
 
 // serveMetrics listens where the options say, before anything else is begun:
 // an address that is taken must leave nothing behind.
@@ -28,11 +32,11 @@ func (s *Supervisor) serveMetrics(undo *cleanup.Stack) error {
 	if err != nil {
 		return fmt.Errorf("cannot serve metrics on %q: %w", s.o.Metrics, rootCause(err))
 	}
-	server := httpget.Serve(l, map[string]httpget.Page{
+	pages := httpget.Pages{
 		"/":        func() (string, []byte) { return "text/plain; charset=utf-8", []byte("metrics are at /metrics\n") },
 		"/metrics": func() (string, []byte) { return exposition.ContentType, s.metricsPage() },
-	})
-	undo.Add(server.Close)
+	}
+	undo.Add(clients.Serve(l, maxScrapers, pages.Answer).Close)
 	return nil
 }
 

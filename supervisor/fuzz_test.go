@@ -91,19 +91,10 @@ func FuzzRequest(f *testing.F) {
 			o:        Options{Paths: Paths{Root: t.TempDir()}, Load: func([]string) (*spec.Config, error) { return nil, errors.New("not here") }},
 		}
 		var r Request
-		if json.Unmarshal(line, &r) == nil && (r.Method == "stop" || r.Method == "restart" || r.Method == "end" || r.Settled) {
+		if json.Unmarshal(line, &r) == nil && (r.Method == "stop" || r.Method == "restart" || r.Method == "end") {
 			return // those wait for what a loop does
 		}
-		go func() {
-			for {
-				select {
-				case f := <-s.todo:
-					f()
-				case <-s.ctx.Done():
-					return
-				}
-			}
-		}()
+		go s.answerCalls()
 		reply := s.handle(t.Context(), line, false)
 		data, err := json.Marshal(reply)
 		if err != nil {

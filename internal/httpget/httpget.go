@@ -5,18 +5,14 @@
 package httpget
 
 import (
-	"errors"
 	"io"
 	"net"
 	"strconv"
-	"sync"
 	"time"
 )
 
-// Bounds on clients, so that none can hurt: more at a time wait in the
-// listener's backlog, and one that is slow is cut off.
+// Bounds on a client, so that none can hurt: one that is slow is cut off.
 const (
-	maxClients  = 16
 	maxHead     = 8 << 10          // bytes of a request's head
 	headHurry   = 5 * time.Second  // for the head
 	answerHurry = 10 * time.Second // for the answer
@@ -26,63 +22,20 @@ const (
 // Page makes the content of a page at each request.
 type Page func() (contentType string, body []byte)
 
-// Server serves pages until it is closed.
-type Server struct {
-	listener net.Listener
-	pages    map[string]Page
-	slots    chan struct{}
-	clients  sync.WaitGroup
-	hurry    time.Duration // headHurry, but in tests
-}
+// Pages are what there is, by their paths.
+type Pages map[string]Page
 
-// Serve answers what comes to a listener. The pages' keys are their paths.
-func Serve(l net.Listener, pages map[string]Page) *Server { return serve(l, pages, headHurry) }
+// Answer answers the one request of a client; its connection is the caller's to close.
+func (p Pages) Answer(c net.Conn) { p.answer(c, headHurry) }
 
-func serve(l net.Listener, pages map[string]Page, hurry time.Duration) *Server {
-	s := &Server{listener: l, pages: pages, slots: make(chan struct{}, maxClients), hurry: hurry}
-	s.clients.Go(s.accept) // one of those that Close waits for: it adds the others
-	return s
-}
-
-// Close ends the listener, and waits a little for the last answers.
-func (s *Server) Close() error {
-	err := s.listener.Close()
-	done := make(chan struct{})
-	go func() { s.clients.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(time.Second):
-	}
-	return err
-}
-
-func (s *Server) accept() {
-	for {
-		s.slots <- struct{}{}
-		c, err := s.listener.Accept()
-		if errors.Is(err, net.ErrClosed) {
-			return
-		}
-		if err != nil { // out of descriptors, for one; it may pass
-			time.Sleep(100 * time.Millisecond)
-			<-s.slots
-			continue
-		}
-		s.clients.Go(func() {
-			defer func() { c.Close(); <-s.slots }()
-			s.answer(c)
-		})
-	}
-}
-
-func (s *Server) answer(c net.Conn) {
-	_ = c.SetReadDeadline(time.Now().Add(s.hurry))
+func (p Pages) answer(c net.Conn, hurry time.Duration) {
+	_ = c.SetReadDeadline(time.Now().Add(hurry))
 	r, status := readRequest(c)
 	if status == gone {
 		return
 	}
 	_ = c.SetWriteDeadline(time.Now().Add(answerHurry))
-	answer := s.respond(r, status)
+	answer := p.respond(r, status)
 	if _, err := answer.WriteTo(c); err == nil {
 		linger(c)
 	}
@@ -99,10 +52,10 @@ func linger(c net.Conn) {
 }
 
 // respond makes the answer to a request, or to what is not one.
-func (s *Server) respond(r request, status int) net.Buffers {
+func (p Pages) respond(r request, status int) net.Buffers {
 	contentType, body := "text/plain; charset=utf-8", []byte(nil)
 	if status == ok {
-		page := s.pages[r.path]
+		page := p[r.path]
 		switch {
 		case r.method != "GET" && r.method != "HEAD":
 			status = methodNotAllowed

@@ -10,18 +10,23 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"blackhole/internal/clients"
 )
 
-func started(t *testing.T, hurry time.Duration) (addr string, _ *Server) {
+const maxClients = 16 // at a time
+
+func started(t *testing.T, hurry time.Duration) (addr string, _ *clients.Server) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := serve(l, map[string]Page{
+	pages := Pages{
 		"/":        func() (string, []byte) { return "text/plain", []byte("root\n") },
 		"/metrics": func() (string, []byte) { return "text/plain; version=0.0.4", []byte("a 1\n") },
-	}, hurry)
+	}
+	s := clients.Serve(l, maxClients, func(c net.Conn) { pages.answer(c, hurry) })
 	t.Cleanup(func() { _ = s.Close() })
 	return l.Addr().String(), s
 }
