@@ -110,7 +110,23 @@ within() {
 	run -124 --separate-stderr "$run" -t 25 -- sh -c 'echo before; sleep 1000'
 	((SECONDS < 50))
 	[[ $output == before ]]
-	[[ $stderr == "guest: out of time after 25 s; its console:"* ]]
+	[[ $stderr == "guest: out of time after 25 s; on the host:"*qemu-system-x86_64*"guest: its console:"* ]]
+	[[ $stderr == *"hrtimer_nanosleep sleep 1000"* ]] # what it was about
+	gone
+}
+
+@test "a machine that stands still is ended, and is not taken for a command that does" {
+	"$run" -r -t 180 -- sh -c 'echo ready; sleep 1000' >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" &
+	local machine=$! code=0
+	pids+=("$machine")
+	within 60 grep -q ready "$BATS_TEST_TMPDIR/out"
+	sleep 15
+	pkill -STOP -f -- "^qemu-system-x86_64.*$TMPDIR"
+	wait "$machine" || code=$?
+	# The second boot is out of time, as nobody stopped it.
+	((code == 124))
+	[[ $(<"$BATS_TEST_TMPDIR/out") == $'ready\nready' ]]
+	[[ $(<"$BATS_TEST_TMPDIR/err") == *"guest: it stands still: no pulse for "*qemu-system-x86_64*"guest: its console:"*"guest: once more"*"guest: out of time"* ]]
 	gone
 }
 
@@ -168,8 +184,8 @@ within() {
 			return 1
 		}
 	}
-	refused "usage: run [-t SECONDS] [-k SERIES] [-m MIB] [-s CPUS] [-w FOLDER] [--] COMMAND…"
-	refused "usage: run [-t SECONDS] [-k SERIES] [-m MIB] [-s CPUS] [-w FOLDER] [--] COMMAND…" -x -- true
+	refused "usage: run [-r] [-t SECONDS] [-k SERIES] [-m MIB] [-s CPUS] [-w FOLDER] [--] COMMAND…"
+	refused "usage: run [-r] [-t SECONDS] [-k SERIES] [-m MIB] [-s CPUS] [-w FOLDER] [--] COMMAND…" -x -- true
 	refused "guest: cannot use -t 0: want a number from 1" -t 0 -- true
 	refused "guest: cannot use -t x: want a number from 1" -t x -- true
 	refused "guest: cannot use -m 8: want a number from 256" -m 8 -- true
