@@ -59,7 +59,7 @@ test-fuzz: ## fuzz targets of two packages, others each day, for a few seconds e
 # One boot for all of them. What the host's cgroups cannot hold is tested here
 # alone, see tests/bats/effects.
 test-guest: build test-tools ## in a virtual machine with cgroup v2; GUEST_BATS=FILE for a part
-	tests/guest/run -r -t 1200 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(GUEST_BATS)
+	tests/guest/run -r -t 1500 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(GUEST_BATS)
 
 # Some 20000 cases of a few tenths of a second each, more on a host that is busy:
 # hours. STRIDE=50 takes minutes.
