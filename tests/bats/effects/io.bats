@@ -127,7 +127,8 @@ drop_folder() { [[ -n ${disks-} ]] || rm -rf "$repo/build/tests/effects-$$"; }
 	for _ in 1 2 3; do
 		rm -f "$data/own"
 		runs
-		! within_10 $((2 << 20)) "$((8388608 * 1000000 / $(said sync)))" "io.write_bps 2M: bytes written through the page cache a second" || return 0
+		# No more than the limit; how much less is up to how busy the host is.
+		! between 1 "$((8388608 * 1000000 / $(said sync)))" $(((2 << 20) * 11 / 10)) "io.write_bps 2M: bytes written through the page cache a second" || return 0
 	done
 	false
 }
