@@ -278,7 +278,7 @@ same_now() {
 # keyed FILTER FILE KEY [FACTOR]: the same of a line "KEY NUMBER".
 keyed_now() {
 	local want got
-	want=$(awk -v k="$3" -v f="${4:-1}" '$1 == k { printf "%d", $2 * f }' "$2")
+	want=$(awk -v k="$3" -v f="${4:-1}" '$1 == k { printf "%.0f", $2 * f }' "$2") # mawk ends %d at 2^31 - 1
 	got=$(jq -r ".stats$1" <<<"$state")
 	[[ $got == "${want:-null}" ]] || {
 		echo "$1 is $got, $3 in $2 says ${want:-nothing}"

@@ -57,7 +57,7 @@ dd_service() {
 }
 
 # rate: bytes a second, by what dd says last.
-rate() { tr '\r' '\n' <"$out" | awk '/ bytes .* copied, / { for (i = 1; i <= NF; i++) if ($i == "s,") rate = $1 / $(i - 1) } END { printf "%d", rate }'; }
+rate() { tr '\r' '\n' <"$out" | awk '/ bytes .* copied, / { for (i = 1; i <= NF; i++) if ($i == "s,") rate = $1 / $(i - 1) } END { printf "%.0f", rate }'; }
 
 # within_10 EXPECTED VALUE WHAT
 within_10() { between "$(($1 * 9 / 10))" "$2" "$(($1 * 11 / 10))" "$3"; }
