@@ -31,6 +31,7 @@ func (r *reader) readFDs(how depth) (*FDs, error) {
 	before := known[:copy(known[:], r.procs)]
 	r.brief = how == brief
 	r.passNew = r.brief && r.near > 0 && r.keep && len(before) < keptFDs // else not all are known
+	r.passed = false
 	r.procs = r.procs[:0]
 	var err error
 	for _, cgroup := range r.withProcesses() {
@@ -72,6 +73,7 @@ func (r *reader) walkFDs(cgroup *folder, nearest **FDs, before []process) (found
 		p, isKnown := recall(n, before)
 		if !isKnown && r.passNew && *nearest != nil {
 			r.remember(p)
+			r.passed = true
 			continue
 		}
 		if f, ok := r.fdsOf(p, isKnown); ok && f.nearer(*nearest) {

@@ -71,7 +71,7 @@ func (s *Sampler) Resting() (*Stats, error) {
 }
 
 // Asleep tells, for the price of one file, that nothing in the container has run
-// since the last reading: so it did not ask for memory, open files, start
+// since the last reading, and that this one left nothing to the next: so it did not ask for memory, open files, start
 // processes or reach a limit. What others did to it (memory taken back, a limit
 // changed) and averages that fall do not show. Of one that sleeps that file alone
 // stays open: each takes five kilobytes of the kernel's memory.
@@ -105,6 +105,7 @@ type reader struct {
 	detail  uint64    // of memory used when memory.stat was read
 
 	brief, passNew bool // of the reading that is under way, see readFDs
+	passed         bool // the last one left out a process that was new
 
 	operations []byte // v1: what the disks had done at the last reading of them
 }
@@ -190,6 +191,9 @@ func (r *reader) read(how depth) (*Stats, error) {
 }
 
 func (r *reader) asleep() bool {
+	if r.passed {
+		return false // what the next reading was to count has not been looked at yet
+	}
 	r.figures = nil
 	d, name, key := r.of("cpuacct"), "cpuacct.usage", ""
 	if r.unified {

@@ -2,6 +2,7 @@ package stats
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -202,4 +203,46 @@ func openNow(t *testing.T) int {
 		t.Fatal(err)
 	}
 	return len(entries)
+}
+
+// A process that a brief reading leaves to the next is in that one, also when all
+// went to sleep between the two: a server's workers that do nothing but accept.
+func TestAsleepLooksAtNewProcesses(t *testing.T) {
+	worker := exec.Command("sh", "-c", "ulimit -n 8; exec sleep 1000")
+	if err := worker.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = worker.Process.Kill(); _ = worker.Wait() }()
+	dir := tree(t, unified+"== cgroup.procs\n"+fmt.Sprintf("%d\n%d\n", os.Getpid(), worker.Process.Pid))
+	s := NewSampler(Source{Cgroups: map[string]string{"": dir}}, true)
+	defer s.Close()
+	_ = sample(t, s)
+	if !s.Asleep() {
+		t.Fatal("not asleep after a whole reading")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "cpu.stat"), []byte("usage_usec 9\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	brief := func() int {
+		st, err := s.Brief(1)
+		if err != nil || st.FDs == nil {
+			t.Fatalf("%+v, %v", st, err)
+		}
+		return st.FDs.PID
+	}
+	if s.Asleep() {
+		t.Fatal("asleep although it has run")
+	}
+	if pid := brief(); pid != os.Getpid() {
+		t.Fatalf("a new process, %d, is in a brief reading: this test tests nothing", pid)
+	}
+	if s.Asleep() {
+		t.Fatal("asleep although a process has not been looked at yet")
+	}
+	if pid := brief(); pid != worker.Process.Pid {
+		t.Errorf("process %d is told as the nearest to its limit, not the worker", pid)
+	}
+	if !s.Asleep() {
+		t.Error("not asleep although all was looked at")
+	}
 }
