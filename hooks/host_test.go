@@ -99,6 +99,16 @@ func inParts(t *testing.T, parts ...string) (part string, here bool) {
 	return "", false
 }
 
+// beside runs a test in a process of its own, beside others that do; false in the
+// process that only waits for it. For those that wait more than they compute, and
+// measure nothing that others could take from them.
+func beside(t *testing.T) (here bool) {
+	t.Helper()
+	t.Parallel()
+	_, here = inParts(t, "alone")
+	return here
+}
+
 // testHost is a host of its own: a network namespace that the test's thread is in.
 type testHost struct {
 	*Network

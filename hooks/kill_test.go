@@ -99,6 +99,7 @@ func (h *testHost) nicIsBack() {
 // Whatever step a hook is killed at, Down, gc and another Up each find all that
 // it left.
 func TestKilledHooks(t *testing.T) {
+	t.Parallel()
 	recover := map[string]func(h *testHost, c Container) error{
 		"Down": func(h *testHost, c Container) error { return h.Down(c.ID) },
 		"gc": func(h *testHost, c Container) error {

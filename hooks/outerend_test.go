@@ -276,6 +276,9 @@ func TestOuterEndLeftovers(t *testing.T) {
 
 // Whatever step a hook is killed at, Down and another Up find all that it left.
 func TestOuterEndKilled(t *testing.T) {
+	if !beside(t) {
+		return
+	}
 	h := newHost(t)
 	c := h.cni("pod", 1)
 	p := shapedTo(1e6, 1e6)

@@ -12,11 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Twenty services come and go two hundred times, at each moment half of them:
+// Twenty services come and go a hundred times, at each moment half of them:
 // an address is never given twice, and at the end none is lost and nothing is
 // left. Four hosts share the work, for each step waits for the kernel.
 func TestParallel(t *testing.T) {
-	services, rounds := 20, 50
+	t.Parallel()
+	services, rounds := 20, 25
 	if testing.Short() {
 		rounds = 3
 	}

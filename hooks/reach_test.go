@@ -87,6 +87,9 @@ func do(words []string) {
 }
 
 func TestPublishedPorts(t *testing.T) {
+	if !beside(t) {
+		return
+	}
 	h := newHost(t)
 	out := h.outside()
 	p := isolated()
@@ -158,6 +161,9 @@ func (h *testHost) background(command string) {
 }
 
 func TestMasqueradeAndIsolation(t *testing.T) {
+	if !beside(t) {
+		return
+	}
 	h := newHost(t)
 	out := h.outside()
 	h.serve(out, "tcp", 7)

@@ -230,7 +230,7 @@ for_each_runtime() {
 		"$BLACKHOLE" bundle -c "$work/blackhole.yaml" $client "$work/$client"
 		cp "$BLACKHOLE" "$work/other"
 		creation() { pgrep --ns $$ --nslist net -f "[c]reate --bundle $work/$client" | while read -r pid; do
-			[[ $(readlink /proc/$pid/exe) == "$BLACKHOLE" ]] && echo $pid; done; }
+			[[ $(readlink /proc/$pid/exe) == "$RUNTIME" ]] && echo $pid; done; }
 		holds_book() { ls -l /proc/$(creation)/fd | grep -q /run/blackhole-network; }
 		for RUNTIME in "$work/other" "$BLACKHOLE"; do
 			mkdir /run/blackhole-network
@@ -245,7 +245,8 @@ for_each_runtime() {
 				kill -KILL $(creation)
 			else
 				answers pgrep --ns $$ --nslist net -xf "blackhole hook createRuntime"
-				kill -KILL $(pgrep --ns $$ --nslist net -xf "blackhole hook createRuntime")
+				# And its runtime, which would wait for the lock to undo it, for a minute.
+				kill -KILL $(pgrep --ns $$ --nslist net -xf "blackhole hook createRuntime") $(creation)
 			fi
 			not wait $creator
 			kill $holder

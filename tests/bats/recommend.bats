@@ -20,7 +20,8 @@ teardown() { up_teardown; }
 		  @busy:
 		    executable: /usr/bin/perl
 		    args: [-e, '$x = "x" x (48 << 20); while (1) { $t = times; 1 while times() - $t < 0.02; select undef, undef, undef, 0.08 }']
-		  @idle: {executable: /bin/sleep, args: ["1000"]}
+		    stop: {timeout: 0s}
+		  @idle: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
 	EOC
 	run -1 --separate-stderr bhs recommend
 	[[ $stderr == *"cannot recommend limits: nothing is recorded in $logdir/usage; "* && -z $output ]]
@@ -58,7 +59,7 @@ teardown() { up_teardown; }
 		resource_isolation:
 		  monitor: {interval: 1s}
 		services:
-		  @a: {executable: /bin/sleep, args: ["1000"]}
+		  @a: {executable: /bin/sleep, args: ["1000"], stop: {timeout: 0s}}
 	EOC
 	mkdir -p "$logdir/usage"
 	echo '{"version":1,"hours":{"x":' >"$logdir/usage/current.json"
