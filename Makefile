@@ -11,7 +11,8 @@ LDFLAGS   := -s -w -linkmode external -extldflags -static -X main.version=$(VERS
 BLACKHOLE := $(CURDIR)/build/blackhole
 SHIM      := $(CURDIR)/build/containerd-shim-blackhole-v2
 PREFIX    ?= /usr/local
-BATS      ?= tests/bats tests/bats/effects
+# All of them, if empty.
+BATS      ?=
 # Those that cgroups matter to, as halves for two guests; all files would take half
 # an hour on a busy host. The second half measures more, and runs beside less.
 GUEST_FIRST  := $(addprefix tests/bats/,life.bats leftovers.bats update.bats limits.bats clock.bats)
@@ -53,7 +54,7 @@ test-unit: ## unit and golden tests
 
 test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE for a part
 	@tests/previous >/dev/null || true # upgrade.bats says what is missing
-	BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure $(BATS)
+	BLACKHOLE=$(BLACKHOLE) tests/suite $(BATS)
 
 # Instrumented, the packages are compiled anew: some half a minute of a processor
 # where nothing of that is cached. So a few of them each day.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # Attacks by what is read: config.json, process files, lists of users, arguments
 # and environments. Each is refused by one line, soon, and leaves nothing; or it
 # is run as it says.

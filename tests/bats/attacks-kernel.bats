@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # Attacks on the kernel's side of a container: devices, cgroups, each capability
 # by itself, system calls around the filter, keyrings, the caller's terminal.
 # shellcheck shell=bash disable=SC2154,SC2016,SC2015,SC2030,SC2031,SC2034,SC2046,SC2086

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # Attacks on what the runtime does with paths: links and renames in the root
 # file system and in shared folders, masked paths, /dev, /proc, the console.
 # shellcheck shell=bash disable=SC2154,SC2016,SC2015,SC2030,SC2031,SC2034,SC2046,SC2086

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # Attacks from a container's own network on the host's, with each capability by
 # itself. The host is a network namespace of the test's. What frames pass, and
 # that the shaping holds, is tested in package hooks (genuine_test.go, shape_test.go).

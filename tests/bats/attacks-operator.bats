@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # Attacks from the side: on the operator's terminal, by local users without
 # privilege, and by what a service leaves in its folders for the next start.
 # shellcheck shell=bash disable=SC2154,SC2016,SC2015,SC2030,SC2031,SC2034,SC2046,SC2086

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # Attacks on the runtime's own processes while they are in the container: the
 # binary behind /proc/PID/exe, descriptors, the working directory, the joiner.
 # docs/security.md has the list.

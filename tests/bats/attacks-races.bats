@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # Attacks on a creation by somebody who renames meanwhile: in a volume that two
 # containers share, in the root file system, in /dev. RACES is how often.
 # shellcheck shell=bash disable=SC2154,SC2016,SC2015,SC2030,SC2031,SC2034,SC2046,SC2086

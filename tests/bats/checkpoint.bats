@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # checkpoint and restore, where criu works.
 
 load helpers

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # The commands validate and config: one line for each fault, and the effective
 # configuration.
 # shellcheck disable=SC2154

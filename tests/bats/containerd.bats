@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # The binary under test in containerd, either way: in runc's place below
 # containerd's own shim (io.containerd.runc.v2), and by our own shim
 # (io.containerd.blackhole.v2) where this file is called containerd-blackhole.bats.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # Pods through containerd's CRI plugin, as the kubelet makes them.
 # shellcheck disable=SC2154
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # doctor: each trouble is provoked, and told with its figures and the line to
 # change; what runs well is not told of.
 # shellcheck disable=SC2154,SC2016,SC2030,SC2031

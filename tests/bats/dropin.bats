@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # What drives runc must not notice the change: both are asked the same, of
 # containers in the same state, and must fail alike.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # What fails says so in one line, and leaves nothing behind.
 
 load helpers

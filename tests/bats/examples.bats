@@ -1,3 +1,4 @@
+# bats file_tags=beside
 # What ships as an example runs as it stands.
 # shellcheck shell=bash disable=SC2154
 

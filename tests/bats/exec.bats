@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # exec and ps: more processes in a container that is there.
 
 load helpers

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # A sample of `make faults`: something goes wrong at a system call, and nothing is
 # left. What fails is printed as the command that tries it again alone.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # The hooks of config.json: when each kind runs, where, and with what.
 
 load helpers

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # What a killed command left, delete removes by the id alone.
 
 load helpers

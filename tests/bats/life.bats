@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # The life of a container: create, start, state, kill, delete, run, list.
 
 load helpers

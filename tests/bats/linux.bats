@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # What config.json can ask of Linux reaches the kernel: the keys of
 # runtime-spec 1.1 to 1.3, which engines use and blackhole.yaml mostly does not.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # The commands plan and audit: they look at configurations, and start nothing.
 # shellcheck disable=SC2154
 

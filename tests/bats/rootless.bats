@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # Containers of an ordinary user, in a user namespace.
 
 load helpers

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # seccomp record: what a service does while it is recorded is what its profile
 # lets through, and nothing else.
 

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # What our own containerd shim does beyond what containerd.bats asks of both ways.
 
 load helpers

@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # Signals: sent by kill, handed on by run.
 
 load helpers

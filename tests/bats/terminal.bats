@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # Terminals: in the foreground the caller's own, else by a console socket.
 
 load helpers

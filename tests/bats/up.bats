@@ -1,3 +1,4 @@
+# bats file_tags=beside
 # up, down, restart, status, logs: the life of services under the supervisor.
 # shellcheck shell=bash disable=SC2154,SC2016
 

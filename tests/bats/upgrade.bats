@@ -1,4 +1,5 @@
 #!/usr/bin/env bats
+# bats file_tags=beside
 # What the previous build made, this one operates, and the other way round. The
 # previous one is of commit PREVIOUS, see tests/previous.
 # shellcheck disable=SC2154,SC2016
