@@ -209,13 +209,13 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := network.takeOver(config); err != nil {
 		return nil, err
 	}
-	if images != nil {
-		err = container.Restore(process, images)
-	} else {
-		err = container.Start(process)
-	}
+	err = reaping(func() error {
+		if images != nil {
+			return container.Restore(process, images)
+		}
+		return container.Start(process)
+	})
 	if err != nil {
-		reapStrays()
 		return nil, explainCgroup(err)
 	}
 	rec.markParents()

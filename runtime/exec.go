@@ -149,8 +149,7 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 	}
 	fg.ready()
 	headroom.Threads(threadsNeeded)
-	if err := c.Run(process); err != nil {
-		reapStrays()
+	if err := reaping(func() error { return c.Run(process) }); err != nil {
 		return nil, err
 	}
 	p := &Process{p: process}

@@ -1,8 +1,10 @@
 package runtime
 
 import (
+	"fmt"
 	"os"
-	"path/filepath"
+	goruntime "runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,32 +12,49 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stray is the name of the process by which libcontainer's init joins or makes
-// namespaces (nsexec.c, stage 1). It is a child of ours, and libcontainer reaps it
-// once it was told of it, which comes after the next one has been made.
-const stray = "(runc:[1:CHILD]) Z "
+// stray begins the names of the processes by which libcontainer's init joins or
+// makes namespaces (nsexec.c): runc:[1:CHILD], and runc:[2:INIT], which has joined.
+// Both are children of ours, and libcontainer reaps them once it was told of them;
+// where the first one ends in an error before that, never.
+const stray = "(runc:["
 
 // strayPatience is how long a stray may take to end.
 const strayPatience = time.Second
 
-// reapStrays reaps what a failed start left as a zombie. One that had joined a
-// container keeps that container from ever ending: the kernel lets a pid
-// namespace's first process go when the last of the others was reaped
-// (pid_namespaces(7)), and this one only we can reap.
+// reaping calls libcontainer's start of a process, and reaps what one that fails left
+// as zombies. One that had joined a container keeps that container from ever ending:
+// the kernel lets a pid namespace's first process go when the last of the others was
+// reaped (pid_namespaces(7)), and this one only we can reap.
 //
-// A concurrent start that loses its stray to this one does not miss it.
-func reapStrays() {
+// Its thread starts nothing else meanwhile, so its children are told from those of
+// other starts, of which somebody awaits the end. Where processors are given to an
+// exec (execCPUAffinity) libcontainer starts it in a thread of its own, and a stray
+// is not found.
+func reaping(start func() error) error {
+	goruntime.LockOSThread()
+	defer goruntime.UnlockOSThread()
+	tid := unix.Gettid()
+	before := children(tid)
+	err := start()
+	if err != nil {
+		reapStrays(tid, before)
+	}
+	return err
+}
+
+func reapStrays(tid int, before []int) {
 	for end := time.Now().Add(strayPatience); ; time.Sleep(10 * time.Millisecond) {
 		living := false
-		for _, pid := range children() {
-			stat, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-			if err != nil {
+		for _, pid := range children(tid) {
+			if slices.Contains(before, pid) {
 				continue
 			}
-			switch name := stray[:len(stray)-len("Z ")]; {
-			case strings.Contains(string(stat), stray):
+			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+			switch {
+			case err != nil || !strings.Contains(string(stat), stray):
+			case strings.Contains(string(stat), ") Z "):
 				_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
-			case strings.Contains(string(stat), name):
+			default:
 				living = true
 			}
 		}
@@ -45,16 +64,13 @@ func reapStrays() {
 	}
 }
 
-// children are this process's, zombies too; none on a kernel without
-// CONFIG_PROC_CHILDREN.
-func children() (pids []int) {
-	files, _ := filepath.Glob("/proc/self/task/*/children")
-	for _, file := range files {
-		data, _ := os.ReadFile(file) // a thread may have ended
-		for _, word := range strings.Fields(string(data)) {
-			if pid, err := strconv.Atoi(word); err == nil {
-				pids = append(pids, pid)
-			}
+// children are those that a thread of this process started, zombies too; none on a
+// kernel without CONFIG_PROC_CHILDREN.
+func children(tid int) (pids []int) {
+	data, _ := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", tid))
+	for _, word := range strings.Fields(string(data)) {
+		if pid, err := strconv.Atoi(word); err == nil {
+			pids = append(pids, pid)
 		}
 	}
 	return pids

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os/exec"
 	"path/filepath"
+	goruntime "runtime"
 	"testing"
 	"time"
 
@@ -39,12 +40,41 @@ func reaped(pid int) bool {
 }
 
 func TestReapStraysReapsNothingElse(t *testing.T) {
-	stray, first, program := zombie(t, "runc:[1:CHILD]"), zombie(t, "runc:[2:INIT]"), zombie(t, "program")
-	reapStrays()
-	if !reaped(stray) {
-		t.Error("the stray is still a zombie: the pid namespace that it joined cannot end")
+	other := make(chan int)
+	end := make(chan struct{})
+	defer close(end)
+	goruntime.LockOSThread() // so that the one beside is of another thread
+	defer goruntime.UnlockOSThread()
+	go func() { // a start beside this one
+		goruntime.LockOSThread()
+		defer goruntime.UnlockOSThread()
+		other <- zombie(t, "runc:[2:INIT]")
+		<-end
+	}()
+	beside, earlier := <-other, zombie(t, "runc:[2:INIT]")
+	var first, second, program int
+	failed := errors.New("the container ends")
+	err := reaping(func() error {
+		first, second, program = zombie(t, "runc:[1:CHILD]"), zombie(t, "runc:[2:INIT]"), zombie(t, "program")
+		return failed
+	})
+	if !errors.Is(err, failed) {
+		t.Errorf("the error is %v", err)
 	}
-	if reaped(first) || reaped(program) {
+	if !reaped(first) || !reaped(second) {
+		t.Error("a stray is still a zombie: the pid namespace that it joined cannot end")
+	}
+	if reaped(beside) || reaped(earlier) || reaped(program) {
 		t.Error("a process was reaped whose exit code somebody waits for")
+	}
+}
+
+func TestReapingLeavesASuccess(t *testing.T) {
+	var first int
+	if err := reaping(func() error { first = zombie(t, "runc:[2:INIT]"); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if reaped(first) {
+		t.Error("a process that started was reaped")
 	}
 }

@@ -150,9 +150,14 @@ exited() {
 @test "events come in their order, with an oom" {
 	timeout 60 ctr --address "$work/containerd.sock" --namespace "$namespace" events >"$work/events" 2>&1 3>&- &
 	local watcher=$!
-	sleep 0.3
+	# Until it is told of something, it may not be listening yet.
+	listens() {
+		ctr --address "$work/containerd.sock" namespaces label "$namespace" now="$RANDOM"
+		grep -q /namespaces/update "$work/events"
+	}
+	wait_until listens
 	run -0 ctr_run --rm --memory-limit=16777216 one sh -c 'busybox tail /dev/zero; true'
-	sleep 0.5
+	wait_until grep -q /tasks/delete "$work/events"
 	kill "$watcher"
 	[[ $(grep -oE '/tasks/[a-z]+' "$work/events" | tr '\n' ' ') == "/tasks/create /tasks/start /tasks/oom /tasks/exit /tasks/delete " ]]
 }

@@ -207,6 +207,26 @@ teardown() { up_teardown; }
 	wait_for 20 eval '[[ $(service never .stats.pids.current) -le 3 ]]' # another may be under way
 }
 
+@test "one that ends while its health check is being started ends, and starts again" {
+	{
+		echo 'resource_isolation: {defaults: {network: {mode: none}}}'
+		echo 'services:'
+		for i in {1..8}; do
+			echo "  @$i: {executable: /bin/sleep, args: ['0.2$i'], health_check: {exec: [/bin/true], interval: 10ms}, stop: {timeout: 0s},"
+			echo "    restart: {policy: always, max_retries: 0, backoff: 1ms, max_backoff: 1ms}}"
+		done
+	} | write_config
+	run up # they end before all of them are up
+	restarts() { bhs status --format json | jq -c '[.services[].restarts]' || true; } # 3: one is not up now
+	# What was started to join a container that was ending, and is not reaped, keeps it
+	# in its end: then some stand still, and some seconds brought that about.
+	sleep 8
+	before=$(restarts)
+	all_go_on() { jq -en --argjson a "$before" --argjson b "$(restarts)" '[range($a | length) | $b[.] > $a[.]] | all' >/dev/null; }
+	wait_for 20 all_go_on
+	bhs down
+}
+
 @test "logs: lines of all, of one, the last, since a time, followed" {
 	write_config <<-'Y'
 		resource_isolation: {defaults: {network: {mode: none}}}
