@@ -209,13 +209,13 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := network.takeOver(config); err != nil {
 		return nil, err
 	}
-	err = reaping(func() error {
-		if images != nil {
-			return container.Restore(process, images)
-		}
-		return container.Start(process)
-	})
+	if images != nil {
+		err = container.Restore(process, images)
+	} else {
+		err = container.Start(process)
+	}
 	if err != nil {
+		reapStrays(firstStray, allChildren)
 		return nil, explainCgroup(err)
 	}
 	rec.markParents()

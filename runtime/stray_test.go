@@ -78,3 +78,14 @@ func TestReapingLeavesASuccess(t *testing.T) {
 		t.Error("a process that started was reaped")
 	}
 }
+
+func TestReapStraysOfACreation(t *testing.T) {
+	first, second, program := zombie(t, "runc:[1:CHILD]"), zombie(t, "runc:[2:INIT]"), zombie(t, "program")
+	reapStrays(firstStray, allChildren)
+	if !reaped(first) {
+		t.Error("the stray is still a zombie: the pid namespace that it joined cannot end")
+	}
+	if reaped(second) || reaped(program) {
+		t.Error("a process was reaped whose exit code somebody waits for")
+	}
+}
