@@ -138,6 +138,7 @@ hit() { ((RACES < 100 || followed > 0 && ran < RACES)); }
 	ln -s /proc/sys/kernel/core_pattern "$work/v/evil"
 	beside attack exchange /v/null /v/evil
 	raced
+	bh delete --force "$id-b" # whose exchanges a search may miss one of
 	[[ $(find "$work/v" -lname /proc/sys/kernel/core_pattern | wc -l) == 1 ]]
 }
 
