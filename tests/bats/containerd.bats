@@ -156,9 +156,14 @@ exited() {
 		grep -q /namespaces/update "$work/events"
 	}
 	wait_until listens
-	run -0 ctr_run --rm --memory-limit=16777216 one sh -c 'busybox tail /dev/zero; true'
+	# Ours tells of the kill before the end, however soon that comes; containerd's own
+	# shim looks for it on its own time.
+	local after=true
+	[[ $way == blackhole ]] || after="sleep 1"
+	run -0 ctr_run --rm --memory-limit=16777216 one sh -c "busybox tail /dev/zero; $after"
 	wait_until grep -q /tasks/delete "$work/events"
 	kill "$watcher"
+	cat "$work/events"
 	[[ $(grep -oE '/tasks/[a-z]+' "$work/events" | tr '\n' ' ') == "/tasks/create /tasks/start /tasks/oom /tasks/exit /tasks/delete " ]]
 }
 

@@ -170,7 +170,8 @@ head_of() { printf %b "$1" | timeout 20 socat -t 20 - "TCP:127.0.0.1:$port" | he
 	# The socket is nobody else's: not the service's, and free when the supervisor is gone.
 	kill -QUIT "$(supervisor_pid)"
 	wait_until test ! -S "$root/@supervisor/control.sock"
-	run ! taken
+	free() { ! taken; }
+	wait_until free
 	up --metrics "127.0.0.1:$port"
 	is_sample 0 blackhole_service_restarts_total
 }
