@@ -91,7 +91,7 @@ func seccompRecord(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.ErrWriter, "%s ended with exit code %d: it made %d different system calls, the profile lets %d through\n",
+	fmt.Fprintf(c.App.ErrWriter, "%s ended with exit code %d: %d different system calls were heard, the profile lets %d through\n",
 		name, recorded.Code, recorded.Calls, profiles.CountAllowed(profile))
 	if output == "-" {
 		_, err = c.App.Writer.Write(data)

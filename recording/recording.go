@@ -45,7 +45,7 @@ type Options struct {
 // Recorded is what a run was seen to do.
 type Recorded struct {
 	Profile *specs.LinuxSeccomp
-	Calls   int // different system calls that were made
+	Calls   int // different system calls that were heard and let through
 	// Code is the program's exit code, 128+n after signal n.
 	Code int
 }

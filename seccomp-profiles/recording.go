@@ -71,18 +71,15 @@ func everything() *specs.LinuxSeccomp {
 	}
 }
 
-// unheard is the one call that cannot be told: libcontainer's init writes the
-// listener's descriptor to its parent with it, under the filter already. It is in
-// every recorded profile.
-const unheard = "write"
-
 // Filter is base with every call that a rule lets through or fails told to the
-// listener at path, which a runtime connects to (linux.seccomp.listenerPath). What
+// listener at path, which a runtime connects to (linux.seccomp.listenerPath), but those
+// that are unheard: what base says of them stands, and Profile has them all. What
 // kills still does.
 func (r *Recording) Filter(path string) *specs.LinuxSeccomp {
-	filter := *r.base
+	filter, untold := *r.base, unheard()
 	filter.ListenerPath = path
 	filter.Syscalls = nil
+	isUntold := func(name string) bool { return slices.Contains(untold, name) }
 	for _, rule := range r.base.Syscalls {
 		if !recorded(rule) {
 			filter.Syscalls = append(filter.Syscalls, rule)
@@ -90,13 +87,12 @@ func (r *Recording) Filter(path string) *specs.LinuxSeccomp {
 		}
 		told := rule
 		told.Action, told.ErrnoRet = specs.ActNotify, nil
-		told.Names = slices.DeleteFunc(slices.Clone(rule.Names), func(name string) bool { return name == unheard })
-		if len(told.Names) > 0 {
-			filter.Syscalls = append(filter.Syscalls, told)
-		}
-		if len(told.Names) < len(rule.Names) {
-			rule.Names = []string{unheard}
-			filter.Syscalls = append(filter.Syscalls, rule)
+		told.Names = slices.DeleteFunc(slices.Clone(rule.Names), isUntold)
+		rule.Names = slices.DeleteFunc(slices.Clone(rule.Names), func(name string) bool { return !isUntold(name) })
+		for _, part := range []specs.LinuxSyscall{told, rule} {
+			if len(part.Names) > 0 {
+				filter.Syscalls = append(filter.Syscalls, part)
+			}
 		}
 	}
 	return &filter

@@ -3,6 +3,7 @@ package profiles
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,7 +36,7 @@ const base = `{
 	]
 }`
 
-func TestRecordingFilterTellsOfEveryRuleButWhatKillsAndWrite(t *testing.T) {
+func TestRecordingFilterTellsOfEveryRuleButWhatKillsAndTheUnheard(t *testing.T) {
 	p := mustParse(t, base)
 	r, err := NewRecording(p)
 	if err != nil {
@@ -56,6 +57,10 @@ func TestRecordingFilterTellsOfEveryRuleButWhatKillsAndWrite(t *testing.T) {
 		switch name {
 		case "write":
 			want = specs.ActAllow
+		case "getpid":
+			want = specs.ActLog
+		case "clone3":
+			want = specs.ActErrno
 		case "kexec_load":
 			want = specs.ActKillProcess
 		}
@@ -68,6 +73,37 @@ func TestRecordingFilterTellsOfEveryRuleButWhatKillsAndWrite(t *testing.T) {
 	}
 	if !reflect.DeepEqual(p, mustParse(t, base)) {
 		t.Error("the base profile was changed")
+	}
+}
+
+// What init may do before its parent has the listener would wait for ever; all the
+// profile loses by it is that it was seen.
+func TestRecordingLeavesTheUnheardToTheProfile(t *testing.T) {
+	p := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{
+		{Names: append(initCalls(), "mkdir"), Action: specs.ActAllow},
+	}}
+	r, err := NewRecording(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]bool{}
+	for _, rule := range r.Filter("/run/listener").Syscalls {
+		for _, name := range rule.Names {
+			told[name] = rule.Action == specs.ActNotify
+		}
+	}
+	for _, name := range []string{"write", "futex", "rt_sigreturn", "sched_yield", "mmap", "madvise", "tgkill", "clone3"} {
+		if is, there := told[name]; is || !there {
+			t.Errorf("%s: told %v, in the filter %v", name, is, there)
+		}
+	}
+	if !told["mkdir"] || !told["openat"] {
+		t.Error("what a program does is not told")
+	}
+	for _, name := range initCalls() {
+		if !slices.Contains(r.Profile().Syscalls[0].Names, name) {
+			t.Errorf("%s is not in the profile", name)
+		}
 	}
 }
 
