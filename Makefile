@@ -41,8 +41,8 @@ run: build ## start the two services of examples/blackhole.yaml, ask, provoke an
 	@BLACKHOLE=$(BLACKHOLE) examples/run
 
 # A guest keeps one processor busy, and so do the unit tests, so they go side by
-# side, and the second guest after the latter; the built binary's limits are then
-# measured alone.
+# side, and the second guest after the latter; the built binary's limits are
+# measured after them, see tests/suite.
 test: build test-tools ## every test
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=line test-unit test-fuzz test-guest-first test-guest-second
 	@$(MAKE) --no-print-directory test-bats

@@ -36,7 +36,8 @@ const strayPatience = time.Second
 // is not found.
 //
 // A creation does without: to keep its thread costs it 5 % of its time, and what it
-// leaves past the first stray keeps nobody else's container.
+// leaves past the first stray is in a PID namespace of its own, unless it was to join
+// another's.
 func reaping(start func() error) error {
 	goruntime.LockOSThread()
 	defer goruntime.UnlockOSThread()

@@ -10,7 +10,9 @@ func initCalls() []string {
 		// everything that the program does not get is closed. Without no_new_privs the
 		// filter comes earlier, and an exec then looks for its program under it.
 		"openat", "openat2", "fstat", "fstatfs", "statx", "readlinkat", "fcntl", "epoll_ctl", "read", "getdents64",
-		"close", "close_range", "faccessat", "faccessat2", "execve", "exit", "exit_group", "epoll_create1", "eventfd2", "rt_sigaction",
+		"close", "close_range", "faccessat", "faccessat2", "execve", "exit", "exit_group",
+		// What Go's runtime sets up once, or takes down for the program.
+		"epoll_create1", "eventfd2", "rt_sigaction",
 	}, unheard()...)
 }
 

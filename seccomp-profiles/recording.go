@@ -76,10 +76,11 @@ func everything() *specs.LinuxSeccomp {
 // that are unheard: what base says of them stands, and Profile has them all. What
 // kills still does.
 func (r *Recording) Filter(path string) *specs.LinuxSeccomp {
-	filter, untold := *r.base, unheard()
+	filter, names := *r.base, unheard()
 	filter.ListenerPath = path
 	filter.Syscalls = nil
-	isUntold := func(name string) bool { return slices.Contains(untold, name) }
+	isUnheard := func(name string) bool { return slices.Contains(names, name) }
+	isHeard := func(name string) bool { return !isUnheard(name) }
 	for _, rule := range r.base.Syscalls {
 		if !recorded(rule) {
 			filter.Syscalls = append(filter.Syscalls, rule)
@@ -87,8 +88,8 @@ func (r *Recording) Filter(path string) *specs.LinuxSeccomp {
 		}
 		told := rule
 		told.Action, told.ErrnoRet = specs.ActNotify, nil
-		told.Names = slices.DeleteFunc(slices.Clone(rule.Names), isUntold)
-		rule.Names = slices.DeleteFunc(slices.Clone(rule.Names), func(name string) bool { return !isUntold(name) })
+		told.Names = slices.DeleteFunc(slices.Clone(rule.Names), isUnheard)
+		rule.Names = slices.DeleteFunc(slices.Clone(rule.Names), isHeard)
 		for _, part := range []specs.LinuxSyscall{told, rule} {
 			if len(part.Names) > 0 {
 				filter.Syscalls = append(filter.Syscalls, part)

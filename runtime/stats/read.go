@@ -71,10 +71,11 @@ func (s *Sampler) Resting() (*Stats, error) {
 }
 
 // Asleep tells, for the price of one file, that nothing in the container has run
-// since the last reading, and that this one left nothing to the next: so it did not ask for memory, open files, start
-// processes or reach a limit. What others did to it (memory taken back, a limit
-// changed) and averages that fall do not show. Of one that sleeps that file alone
-// stays open: each takes five kilobytes of the kernel's memory.
+// since the last reading, and that this one left nothing to the next: so it did not
+// ask for memory, open files, start processes or reach a limit. What others did to it
+// (memory taken back, a limit changed) and averages that fall do not show. Of one
+// that sleeps that file alone stays open: each takes five kilobytes of the kernel's
+// memory.
 func (s *Sampler) Asleep() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

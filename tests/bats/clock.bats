@@ -8,7 +8,7 @@ load supervisor
 
 setup() {
 	not_runc "the promises are blackhole's"
-	[[ -b /dev/guest/plain ]] || skip "sets the clock of the whole host; runs in the guest (make test-guest)"
+	in_guest || skip "sets the clock of the whole host; runs in the guest (make test-guest)"
 	oci_setup
 	config=$work/blackhole.yaml pre=t$$x$BATS_TEST_NUMBER logdir=$root/@supervisor/log # as up_setup has it
 	began=$(date +%s) began_up=$(uptime_s)

@@ -13,6 +13,10 @@ not_runc() {
 	[[ $("$BLACKHOLE" --version) == blackhole* ]] || skip "peer: $1"
 }
 
+# in_guest: in the virtual machine of tests/guest, which has disks, processors and a
+# clock of its own.
+in_guest() { [[ -b /dev/guest/plain ]]; }
+
 # bh ARGS…: the binary under test on a state folder of the test's own. It never
 # holds the descriptor by which bats waits for what a test left behind.
 bh() { "$BLACKHOLE" --root "$root" "$@" 3>&-; }

@@ -44,7 +44,7 @@ within() {
 # gets FIGURE QUOTA: within 10 % in the guest, which counts its own time. A host that
 # others use may give less, never more.
 gets() {
-	if [[ -b /dev/guest/plain ]]; then
+	if in_guest; then
 		within "$1" "$2" 10
 	elif ((10 * $1 < $2 || 100 * $1 > 110 * $2)); then
 		echo "$1 is not between a tenth of $2 and 10 % over it"
@@ -224,7 +224,7 @@ gets() {
 @test "state: bytes written past the page cache are counted for their disk" {
 	local disk data=$work/data
 	mkdir "$data"
-	if [[ -b /dev/guest/plain ]]; then # $work is in memory there
+	if in_guest; then # $work is in memory there
 		mkfs.ext4 -q -F /dev/guest/plain
 		mount /dev/guest/plain "$data"
 	fi

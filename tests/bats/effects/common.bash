@@ -11,7 +11,7 @@ load=$repo/build/tests/load
 v2() { [[ $(stat -fc %T /sys/fs/cgroup) == cgroup2fs ]]; }
 need_v2() { v2 || skip "cgroup v2: runs in the guest"; }
 need_v1() { ! v2 || skip "cgroup v1: runs on such a host"; }
-need_guest() { [[ -b /dev/guest/plain ]] || skip "runs in the guest, which has disks and processors of its own"; }
+need_guest() { in_guest || skip "runs in the guest, which has disks and processors of its own"; }
 
 # build_load: tests/cmd/load, once.
 build_load() {

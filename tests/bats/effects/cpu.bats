@@ -8,7 +8,7 @@ cores() { ratio "$(said burn 2)" "$(said burn 3)"; }
 
 # On a host that others use a service may get less than its quota, never more:
 # there the lower bound is loose. The guest counts its own time.
-least() { [[ -b /dev/guest/plain ]] && echo "$1" || echo "$2"; }
+least() { in_guest && echo "$1" || echo "$2"; }
 
 # quota LEAST MOST WHAT: runs the service; where the host starves the guest a timer
 # of the kernel's may come late, so it has three tries.
