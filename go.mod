@@ -80,3 +80,6 @@ require (
 	golang.org/x/text v0.42.0 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20260825221802-da73d73af1c5 // indirect
 )
+
+// What is built and fetched there comes and goes while packages are looked for.
+ignore ./build
