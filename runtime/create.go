@@ -25,8 +25,8 @@ import (
 // cannot have must end it before there is something to undo, and a descriptor too
 // many is EBADF in a child, which says nothing.
 const (
-	threadsNeeded     = 8
-	descriptorsNeeded = 20
+	threadsNeeded     = 9
+	descriptorsNeeded = 24
 )
 
 // CreateOptions says which container to create. ID and Bundle must be set.
@@ -157,6 +157,10 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := headroom.Descriptors(descriptorsNeeded); err != nil {
 		return nil, err
 	}
+	var program *compiledFilter
+	if images == nil {
+		program = r.compile(config.Seccomp)
+	}
 	lock, err = r.lockRoot()
 	if err != nil {
 		return nil, err
@@ -212,7 +216,9 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if images != nil {
 		err = container.Restore(process, images)
 	} else {
+		handedOn := program.handOn(process)
 		err = container.Start(process)
+		handedOn()
 	}
 	if err != nil {
 		reapStrays(firstStray, allChildren)
@@ -244,6 +250,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 			return nil, err
 		}
 	}
+	program.keep()
 	return &created{Process{process, pid}, container, notify, &rec.recordData}, nil
 }
 

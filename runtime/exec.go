@@ -138,6 +138,7 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 		}
 	}()
 	config := c.Config()
+	program := r.compile(config.Seccomp)
 	var closers []io.Closer
 	defer closeAll(&closers)
 	closers, err = connect(process, spec, &CreateOptions{
@@ -149,9 +150,13 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 	}
 	fg.ready()
 	headroom.Threads(threadsNeeded)
-	if err := reaping(func() error { return c.Run(process) }); err != nil {
+	handedOn := program.handOn(process)
+	err = reaping(func() error { return c.Run(process) })
+	handedOn()
+	if err != nil {
 		return nil, err
 	}
+	program.keep()
 	p := &Process{p: process}
 	undo.Add(func() error { p.discard(""); return nil })
 	if p.pid, err = process.Pid(); err != nil {

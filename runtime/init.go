@@ -12,6 +12,8 @@ import (
 	_ "github.com/opencontainers/cgroups/devices"
 	// Its C constructor enters the container's namespaces before Go starts.
 	_ "github.com/opencontainers/runc/libcontainer/nsenter"
+
+	"blackhole/runtime/filter"
 )
 
 // A container's first process is this same binary, started by libcontainer
@@ -20,16 +22,18 @@ import (
 // at init. Without the pipes "init" is an argument like any other.
 func init() {
 	if len(os.Args) > 1 && os.Args[1] == "init" && os.Getenv("_LIBCONTAINER_INITPIPE") != "" {
-		keepDescriptors()
+		first := keepDescriptors()
+		expectFilter(first - 1)
 		libcontainer.Init() // does not return
 	}
 }
 
 // keepDescriptors: the pipes to the creator and the binary itself are not for
 // createContainer hooks, which this process runs long before libcontainer closes
-// all for the program. What the program is to have has lower numbers.
-func keepDescriptors() {
-	first := math.MaxInt
+// all for the program. What the program is to have has lower numbers than the first of
+// them.
+func keepDescriptors() (first int) {
+	first = math.MaxInt
 	for _, name := range []string{"_LIBCONTAINER_CONSOLE", "_LIBCONTAINER_INITPIPE"} {
 		if fd, err := strconv.Atoi(os.Getenv(name)); err == nil {
 			first = min(first, fd)
@@ -38,5 +42,17 @@ func keepDescriptors() {
 	if first < math.MaxInt {
 		// Before Linux 5.11 they stay, as they do with runc.
 		_ = unix.CloseRange(uint(first), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC)
+	}
+	return first
+}
+
+// expectFilter takes the compiled seccomp profile that compiledFilter.handOn gave, if
+// it did.
+func expectFilter(fd int) {
+	if fd < 3 {
+		return
+	}
+	if p, ok := filter.Take(fd); ok {
+		filter.Expect(p)
 	}
 }

@@ -31,6 +31,10 @@ type Runtime struct {
 	// Rootless is whether a lack of permission on cgroups is borne; nil finds
 	// it out from the user and the user namespace.
 	Rootless *bool
+	// Compiled is a folder of this user's that keeps compiled seccomp profiles for
+	// the commands that follow, a few dozen at most, best on a tmpfs; empty keeps them
+	// in this process alone. Whoever can write there can change what a container may do.
+	Compiled string
 	// Network does the work of this program's own hooks; nil runs them as any
 	// other.
 	Network Network

@@ -82,7 +82,11 @@ func (o Options) Runtime(namespace string) *runtime.Runtime {
 	if root == "" {
 		root = DefaultRoot
 	}
-	return &runtime.Runtime{Root: filepath.Join(root, namespace), SystemdCgroup: o.SystemdCgroup}
+	return &runtime.Runtime{
+		Root:          filepath.Join(root, namespace),
+		SystemdCgroup: o.SystemdCgroup,
+		Compiled:      runtime.DefaultRoot("blackhole-seccomp"),
+	}
 }
 
 // optionsFile is in a container's bundle, for whoever removes the container
