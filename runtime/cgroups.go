@@ -11,3 +11,12 @@ func (r *Runtime) Cgroups(id string) (map[string]string, error) {
 	}
 	return state.CgroupPaths, nil
 }
+
+// Cgroups is Runtime.Cgroups for the process that created the container.
+func (p *Process) Cgroups() (map[string]string, error) {
+	state, err := p.container.State()
+	if err != nil {
+		return nil, fmt.Errorf("cannot find the cgroups of container %q: %w", p.container.ID(), err)
+	}
+	return state.CgroupPaths, nil
+}

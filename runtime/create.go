@@ -81,9 +81,7 @@ func (r *Runtime) Create(o CreateOptions) (*Process, error) {
 // created is a container whose program waits.
 type created struct {
 	Process
-	container *libcontainer.Container
-	notify    *notifySocket // nil without NotifySocket
-	record    *recordData
+	notify *notifySocket // nil without NotifySocket
 }
 
 // create does everything up to the start of the program, or with images up to
@@ -251,7 +249,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		}
 	}
 	program.keep()
-	return &created{Process{process, pid}, container, notify, &rec.recordData}, nil
+	return &created{Process{process, pid, container, &rec.recordData}, notify}, nil
 }
 
 // checkTerminal: a terminal needs someone who holds its other end.

@@ -19,6 +19,9 @@ import (
 type Process struct {
 	p   *libcontainer.Process
 	pid int
+	// Of a container's first process, for whoever created it.
+	container *libcontainer.Container
+	record    *recordData
 }
 
 // Pid is the process's id in the caller's pid namespace.

@@ -70,13 +70,7 @@ func (r *Runtime) run(o *RunOptions, images *libcontainer.CriuOpts) (code int, e
 		return -1, err
 	}
 	if images == nil { // what is restored runs already
-		unlock := r.lockPause(o.ID, unix.LOCK_SH)
-		err := c.container.Exec()
-		unlock()
-		if err == nil {
-			err = c.record.poststart(o.ID, c.pid)
-		}
-		if err != nil {
+		if err := r.letRun(&c.Process); err != nil {
 			discard()
 			return -1, err
 		}

@@ -29,18 +29,8 @@ func (r *Runtime) start(id, notifySocket string) error {
 	if err != nil {
 		return err
 	}
-	status, err := c.Status()
-	if err != nil {
+	if err := waits(c); err != nil {
 		return err
-	}
-	switch status {
-	case libcontainer.Created:
-	case libcontainer.Stopped:
-		return errors.New("container has stopped")
-	case libcontainer.Running:
-		return errors.New("container is already running")
-	default:
-		return fmt.Errorf("container is %s", status)
 	}
 	notify := newNotifySocket(r.Root, id, notifySocket)
 	if err := notify.listen(); err != nil {
@@ -63,4 +53,45 @@ func (r *Runtime) start(id, notifySocket string) error {
 		return errors.Join(err, r.delete(id, true))
 	}
 	return notify.relay(state.InitProcessPid, state.InitProcessPid)
+}
+
+// waits: the program has not begun.
+func waits(c *libcontainer.Container) error {
+	status, err := c.Status()
+	switch {
+	case err != nil:
+		return err
+	case status == libcontainer.Created:
+		return nil
+	case status == libcontainer.Stopped:
+		return errors.New("container has stopped")
+	case status == libcontainer.Running:
+		return errors.New("container is already running")
+	default:
+		return fmt.Errorf("container is %s", status)
+	}
+}
+
+// StartCreated is Start for the process that created the container, which knows what
+// Start has to read. What fails is left to the caller to remove.
+func (r *Runtime) StartCreated(p *Process) error {
+	err := waits(p.container)
+	if err == nil {
+		err = r.letRun(p)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot start container %q: %w", p.container.ID(), err)
+	}
+	return nil
+}
+
+// letRun starts the program, and runs the poststart hooks.
+func (r *Runtime) letRun(p *Process) error {
+	unlock := r.lockPause(p.container.ID(), unix.LOCK_SH)
+	err := p.container.Exec()
+	unlock()
+	if err != nil {
+		return err
+	}
+	return p.record.poststart(p.container.ID(), p.pid)
 }

@@ -148,7 +148,7 @@ func (s *Supervisor) startAhead(name string, a *ahead, fits bool) (*running, err
 	if a.created == nil {
 		return nil, nil
 	}
-	r, err := s.launch(name, a.created)
+	r, err := s.launch(a.created)
 	if err != nil { // somebody has been at it; where it is the service's own fault it comes again
 		return nil, nil //nolint:nilerr // see there
 	}

@@ -35,7 +35,7 @@ func (s *Supervisor) start(sv *service) {
 		if r == nil && err == nil {
 			var c *created
 			if c, err = s.create(name, log, s.contents(config, name, critical)); err == nil {
-				r, err = s.launch(name, c)
+				r, err = s.launch(c)
 			}
 		}
 		s.post(func() {
@@ -115,15 +115,14 @@ func (s *Supervisor) create(name string, log *logFile, contents func() (bundle.C
 
 // launch starts the program of a container that was created; where it cannot,
 // nothing is left of it.
-func (s *Supervisor) launch(name string, c *created) (_ *running, err error) {
+func (s *Supervisor) launch(c *created) (_ *running, err error) {
 	defer func() { err = errors.Join(err, c.undo.Run()) }()
-	rt := s.o.Runtime
-	if c.cgroups, err = rt.Cgroups(name); err != nil {
+	if c.cgroups, err = c.process.Cgroups(); err != nil {
 		return nil, err
 	}
 	c.levels = oomLevels(c.cgroups) // before its first instruction, or its first kill would have no cause
 	c.since = time.Now()
-	if err := rt.Start(name, ""); err != nil {
+	if err := s.o.Runtime.StartCreated(c.process); err != nil {
 		return nil, err
 	}
 	c.undo.Release()
