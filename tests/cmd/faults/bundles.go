@@ -16,6 +16,7 @@ const (
 	logs         = "/run/faults/state/@supervisor/log"
 	bundles      = "/run/faults/bundles"
 	outputs      = "/run/faults/outputs/" // what commands say
+	compiled     = "/run/blackhole-seccomp"
 	stateFile    = outputs + "state.json"
 	servicesFile = bundles + "/blackhole.yaml"
 )

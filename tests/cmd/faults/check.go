@@ -80,6 +80,8 @@ func (w *worker) files(add func(what, name string)) error {
 			return fs.SkipDir
 		case path == filepath.Dir(logs), path == stateRoot: // they may come and stay
 			return nil
+		case path == compiled, filepath.Dir(path) == compiled && !strings.Contains(path, ".tmp"): // whole ones
+			return nil
 		}
 		add("file", path)
 		if strings.HasSuffix(path, "/book.json") {
@@ -246,7 +248,9 @@ func oneClearLine(code int, said string, talks bool) error {
 func errorLines(said string, talks bool) string {
 	var rest []string
 	for line := range strings.SplitSeq(said, "\n") {
-		if !strings.HasPrefix(line, "warning: ") && (!talks || strings.Contains(line, "cannot ")) {
+		// The container's stderr is the same file, and the last words of libcontainer's
+		// first process, whose creator needs it no more, go there.
+		if !strings.HasPrefix(line, "reopen exec fifo: ") && !strings.HasPrefix(line, "warning: ") && (!talks || strings.Contains(line, "cannot ")) {
 			rest = append(rest, line)
 		}
 	}

@@ -83,6 +83,9 @@ func (w *worker) try(sc scene, f fault) (count int, hit, problem string) {
 	if err := sc.prepare(w); err != nil {
 		return 0, "", "cannot prepare: " + err.Error()
 	}
+	if err := os.RemoveAll(compiled); err != nil { // it is to be made, not only read
+		return 0, "", "cannot prepare: " + err.Error()
+	}
 	w.session.arm(f)
 	stdin := sc.stdin
 	if stdin == "" {
