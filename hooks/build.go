@@ -118,7 +118,7 @@ func (n *Network) takeDown(b *book, k *kernel, e *entry) error {
 		try(release(k.host, e.ID, e.OuterEnd))
 	}
 	try(b.lastOnBridge(k.host, e))
-	try(removeGroup(e.Group))
+	try(removeGroup(k.host, e.Group, hostEnd(e.ID), ifbName(e.ID)))
 	try(remove(k.host, hostEnd(e.ID)))
 	try(remove(k.host, ifbName(e.ID)))
 	if e.Named {

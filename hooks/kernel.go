@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
@@ -78,17 +79,49 @@ func remove(h *netlink.Handle, name string) error {
 // kernel waits once for all that may still look at them.
 //
 //	ip link del group GROUP
-func removeGroup(group uint32) error {
+//
+// It returns when none of the names is there any more. The request itself takes as long
+// again: until the memory of the links is free, which nobody needs to wait for.
+func removeGroup(h *netlink.Handle, group uint32, names ...string) error {
 	if group == 0 {
 		return nil
+	}
+	socket, err := openSocket()
+	if err != nil {
+		return fmt.Errorf("cannot open a netlink socket: %w", err)
 	}
 	request := nl.NewNetlinkRequest(unix.RTM_DELLINK, unix.NLM_F_ACK)
 	request.AddData(nl.NewIfInfomsg(unix.AF_UNSPEC))
 	request.AddData(nl.NewRtAttr(unix.IFLA_GROUP, nl.Uint32Attr(group)))
-	if _, err := execute(request, 0); err != nil && !errors.Is(err, unix.ENODEV) {
-		return fmt.Errorf("cannot remove the interfaces of group %d: %w", group, err)
+	request.Sockets = map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: socket}}
+	done := make(chan error, 1)
+	go func() {
+		defer socket.Close()
+		_, err := request.Execute(unix.NETLINK_ROUTE, 0)
+		done <- err
+	}()
+	for {
+		select {
+		case err := <-done:
+			if err != nil && !errors.Is(err, unix.ENODEV) {
+				return fmt.Errorf("cannot remove the interfaces of group %d: %w", group, err)
+			}
+			return nil
+		case <-time.After(time.Millisecond):
+			if gone(h, names) {
+				return nil
+			}
+		}
 	}
-	return nil
+}
+
+func gone(h *netlink.Handle, names []string) bool {
+	for _, name := range names {
+		if link, err := find(h, name); link != nil || err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // dump repeats a list call that the kernel interrupted because the list changed

@@ -26,6 +26,21 @@ func openHandle(namespace netns.NsHandle) (*netlink.Handle, error) {
 	return h, err
 }
 
+// openSocket opens one into this thread's network namespace, for a request that
+// another thread makes.
+func openSocket() (*nl.NetlinkSocket, error) {
+	s, err := nl.Subscribe(unix.NETLINK_ROUTE)
+	if err != nil {
+		outlive()
+		return nil, err
+	}
+	if err := s.SetReceiveTimeout(&nl.SocketTimeoutTv); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
 // execute sends a request through a socket of its own, with the same care where the
 // error may have been bind's.
 func execute(request *nl.NetlinkRequest, answer uint16) ([][]byte, error) {
