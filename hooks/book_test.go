@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The last to leave removes the folder, and with it the lock that others wait
@@ -121,4 +124,34 @@ func TestStartTime(t *testing.T) {
 	if start := startTime(1 << 22); start != 0 {
 		t.Errorf("of no process: %d", start)
 	}
+}
+
+// Who gave up waiting for the book does not get it later, behind everybody's back.
+func TestLockIsGivenUp(t *testing.T) {
+	folder := t.TempDir()
+	holder, err := lockFolder(folder, false, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if dir, err := lockFolder(folder, false, 20*time.Millisecond); !errors.Is(err, unix.EWOULDBLOCK) {
+		t.Errorf("%v %v", dir, err)
+	}
+	waits := make(chan error)
+	go func() {
+		dir, err := lockFolder(folder, false, time.Minute)
+		if err == nil {
+			dir.Close()
+		}
+		waits <- err
+	}()
+	time.Sleep(20 * time.Millisecond)
+	holder.Close()
+	if err := <-waits; err != nil {
+		t.Error(err)
+	}
+	again, err := lockFolder(folder, false, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
 }

@@ -25,7 +25,7 @@ import (
 // cannot have must end it before there is something to undo, and a descriptor too
 // many is EBADF in a child, which says nothing.
 const (
-	threadsNeeded     = 9
+	threadsNeeded     = 10
 	descriptorsNeeded = 24
 )
 
