@@ -30,7 +30,7 @@ func (b *bench) newServices(mode string, count int) (*services, error) {
 	folder := filepath.Join(b.folder, "up-"+mode)
 	s := &services{
 		b: b, mode: mode, count: count, config: filepath.Join(folder, "blackhole.yaml"), stamps: filepath.Join(folder, "stamps", "list"),
-		root: filepath.Join(folder, "root"), log: filepath.Join(folder, "log"),
+		root: filepath.Join(states, "up-"+mode), log: filepath.Join(folder, "log"),
 	}
 	if err := os.MkdirAll(filepath.Dir(s.stamps), 0o755); err != nil {
 		return nil, err
