@@ -21,7 +21,8 @@ import (
 )
 
 // look prints what a program sees of its mounts, devices and namespaces.
-const look = `cat /proc/self/mountinfo; ls -lan /dev /etc /data 2>&1; cut -d: -f1 /proc/net/dev; cat /proc/self/cgroup; ls /sys/class/net /dev/mqueue; ls -lan /proc/self/fd`
+// Its errors go the same way, or they would come in between somewhere.
+const look = `exec 2>&1; cat /proc/self/mountinfo; ls -lan /dev /etc /data; cut -d: -f1 /proc/net/dev; cat /proc/self/cgroup; ls /sys/class/net /dev/mqueue; ls -lan /proc/self/fd`
 
 // What is made ahead looks from inside, and leaves on the host, what libcontainer
 // makes alone.

@@ -2,8 +2,8 @@
 
 // libcontainer hands a profile to libseccomp rule by rule, and takes the whole program
 // from seccomp_export_bpf(3), which is where the time goes. The linker puts these
-// functions between the two, see filter.go. Two of them behave otherwise for a filter
-// that is noted or expected; for all others they call the real ones and no more.
+// functions between the two, see filter.go. For a filter that is neither noted nor
+// expected they call the real ones and no more.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <seccomp.h>
@@ -59,7 +59,8 @@ static _Thread_local struct {
 // Of the process, which is a container's first one or one that joins it, and has one
 // filter: Go may make its calls from any thread.
 static struct {
-	bool begun; // with the first filter
+	bool begun;       // with the first filter
+	bool passed_over; // rules, that is
 	const char *calls, *next, *end;
 	const void *program;
 	size_t program_size;
@@ -120,6 +121,14 @@ static void make_up_for(void)
 
 static bool is_expected(const scmp_filter_ctx filter) { return filter && filter == expected.filter; }
 
+// Where rules were passed over already, what follows may not mean the same for them:
+// those of before an architecture are not for it.
+static void rules_first(const scmp_filter_ctx filter)
+{
+	if (is_expected(filter) && expected.passed_over)
+		make_up_for();
+}
+
 // A call that is made in any case.
 static int made(const scmp_filter_ctx filter, struct call *c, int result)
 {
@@ -151,6 +160,7 @@ int __wrap_seccomp_attr_set(scmp_filter_ctx filter, enum scmp_filter_attr attrib
 {
 	struct call c = {.kind = ATTRIBUTE, .a = attribute, .b = value};
 
+	rules_first(filter);
 	return made(filter, &c, __real_seccomp_attr_set(filter, attribute, value));
 }
 
@@ -158,6 +168,7 @@ int __wrap_seccomp_arch_add(scmp_filter_ctx filter, uint32_t architecture)
 {
 	struct call c = {.kind = ARCHITECTURE, .a = architecture};
 
+	rules_first(filter);
 	return made(filter, &c, __real_seccomp_arch_add(filter, architecture));
 }
 
@@ -172,8 +183,10 @@ static int add(rule_add *really, enum kind kind, scmp_filter_ctx filter, uint32_
 	if (n <= MOST_ARGUMENTS && (arguments || n == 0)) {
 		if (n > 0)
 			memcpy(c.arguments, arguments, n * sizeof *arguments);
-		if (is_expected(filter) && is_next(&c))
+		if (is_expected(filter) && is_next(&c)) {
+			expected.passed_over = true;
 			return 0;
+		}
 	} else {
 		c.n = 0; // libseccomp refuses it
 	}
@@ -234,8 +247,8 @@ int __wrap_seccomp_export_bpf(const scmp_filter_ctx filter, int fd)
 			return write_all(fd, expected.program, expected.program_size);
 		make_up_for();
 	}
-	if (noted.on && filter == noted.filter) {
-		if (!noted.failed && !noted.program)
+	if (noted.on) { // whichever it is, it is not to be loaded
+		if (filter == noted.filter && !noted.failed && !noted.program)
 			keep_program(filter);
 		return -ECANCELED;
 	}

@@ -247,7 +247,7 @@ func TestTake(t *testing.T) {
 	if _, ok := Take(-1); ok {
 		t.Error("nothing was taken")
 	}
-	for _, b := range []string{"", "x", string(magic), string(magic) + "\xff\xff\xff\x7f"} {
+	for _, b := range []string{"", "x", magic, magic + "\xff\xff\xff\x7f"} {
 		if p, err := Parse([]byte(b)); err == nil {
 			t.Errorf("%q is %v", b, p)
 		}

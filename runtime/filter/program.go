@@ -18,13 +18,13 @@ type Program struct {
 
 // magic begins a program that is handed on, and changes with what follows: the size of
 // the calls in four bytes, the calls, the code.
-var magic = []byte("blackhole seccomp program 1\n")
+const magic = "blackhole seccomp program 1\n"
 
 var errFormat = errors.New("no seccomp program of this version")
 
 // Bytes is the program as Parse reads it.
 func (p *Program) Bytes() []byte {
-	b := append([]byte(nil), magic...)
+	b := []byte(magic)
 	b = binary.NativeEndian.AppendUint32(b, uint32(len(p.calls)))
 	b = append(b, p.calls...)
 	return append(b, p.code...)
@@ -32,7 +32,7 @@ func (p *Program) Bytes() []byte {
 
 // Parse reads what Bytes wrote.
 func Parse(b []byte) (*Program, error) {
-	b, ok := bytes.CutPrefix(b, magic)
+	b, ok := bytes.CutPrefix(b, []byte(magic))
 	if !ok || len(b) < 4 {
 		return nil, errFormat
 	}
