@@ -21,6 +21,8 @@ at_least() { (($(count "$1") >= $2)); }
 @test "events --stats prints one line of runc's JSON" {
 	configure '.linux.resources.memory = {limit: 33554432} | .linux.resources.pids = {limit: 17}'
 	running
+	alone() { (($(bh events --stats "$id" | jq '.data.pids.current') == 1)); }
+	wait_until alone # until it is the program, the first process has threads
 	run -0 bh events --stats "$id"
 	((${#lines[@]} == 1))
 	[[ $(jq -r '.type + " " + .id' <<<"$output") == "stats $id" ]]
