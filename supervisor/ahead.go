@@ -137,7 +137,7 @@ func (s *Supervisor) leaveNone() {
 
 // startAhead starts the program of a container that was created ahead; nil where
 // there is none that fits and can be started, and then nothing is left of it.
-func (s *Supervisor) startAhead(name string, a *ahead, fits bool) (*running, error) {
+func (s *Supervisor) startAhead(a *ahead, fits bool) (*running, error) {
 	switch {
 	case a == nil:
 		return nil, nil

@@ -31,7 +31,7 @@ func (s *Supervisor) start(sv *service) {
 	fits := ahead.fits(config, critical)
 	sv.ahead = nil
 	s.work.Go(func() {
-		r, err := s.startAhead(name, ahead, fits)
+		r, err := s.startAhead(ahead, fits)
 		if r == nil && err == nil {
 			var c *created
 			if c, err = s.create(name, log, s.contents(config, name, critical)); err == nil {

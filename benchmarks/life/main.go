@@ -92,7 +92,7 @@ func (b *bench) run(counts, programs []string, output string) (err error) {
 		<-signals
 		b.stop.Store(true)
 	}()
-	if b.peers, err = newPeers(programs, b.folder); err != nil {
+	if b.peers, err = newPeers(programs); err != nil {
 		return err
 	}
 	for _, p := range b.peers {

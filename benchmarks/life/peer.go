@@ -24,7 +24,7 @@ type peer struct {
 	root    string
 }
 
-func newPeers(programs []string, folder string) ([]*peer, error) {
+func newPeers(programs []string) ([]*peer, error) {
 	var peers []*peer
 	for i, program := range programs {
 		path, err := exec.LookPath(program)
