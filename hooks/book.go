@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -241,34 +240,23 @@ func lockFolder(folder string, create bool, patience time.Duration) (*os.File, e
 // those who wait in a row: a hundred processes that asked again and again instead took
 // ten times as long.
 func lock(fd int, patience time.Duration) error {
-	if patience == 0 {
-		return flock(fd, nil)
+	var late <-chan time.Time
+	if patience > 0 {
+		late = time.After(patience)
 	}
 	err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
-	if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-		return err
-	}
-	done, givenUp := make(chan error, 1), new(atomic.Bool)
-	go func() { done <- flock(fd, givenUp) }()
-	select {
-	case err := <-done:
-		return err
-	case <-time.After(patience):
-		// A lock that comes now goes with the file, which the caller closes and only
-		// the call still has.
-		givenUp.Store(true)
-		return unix.EWOULDBLOCK
-	}
-}
-
-// flock waits for the lock; where it was given up, the descriptor may be another's.
-func flock(fd int, givenUp *atomic.Bool) error {
-	for {
-		err := unix.Flock(fd, unix.LOCK_EX)
-		if !errors.Is(err, unix.EINTR) || givenUp != nil && givenUp.Load() {
-			return err
+	for errors.Is(err, unix.EWOULDBLOCK) || errors.Is(err, unix.EINTR) {
+		done := make(chan error, 1)
+		go func() { done <- unix.Flock(fd, unix.LOCK_EX) }()
+		select {
+		case err = <-done:
+		case <-late:
+			// A lock that comes now goes with the file, which the caller closes and
+			// only the call still has.
+			return unix.EWOULDBLOCK
 		}
 	}
+	return err
 }
 
 // bootFile is different after each boot (random(4)); tests have another.
