@@ -70,7 +70,7 @@ func (r *Runtime) run(o *RunOptions, images *libcontainer.CriuOpts) (code int, e
 		return -1, err
 	}
 	if images == nil { // what is restored runs already
-		if err := r.letRun(&c.Process); err != nil {
+		if err := c.letRun(r.lockPause(o.ID, unix.LOCK_SH)); err != nil {
 			discard()
 			return -1, err
 		}

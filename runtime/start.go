@@ -75,9 +75,11 @@ func waits(c *libcontainer.Container) error {
 // StartCreated is Start for the process that created the container, which knows what
 // Start has to read. What fails is left to the caller to remove.
 func (r *Runtime) StartCreated(p *Process) error {
+	unlock := r.lockPause(p.container.ID(), unix.LOCK_SH)
+	defer unlock()
 	err := waits(p.container)
 	if err == nil {
-		err = r.letRun(p)
+		err = p.letRun(unlock)
 	}
 	if err != nil {
 		return fmt.Errorf("cannot start container %q: %w", p.container.ID(), err)
@@ -85,9 +87,9 @@ func (r *Runtime) StartCreated(p *Process) error {
 	return nil
 }
 
-// letRun starts the program, and runs the poststart hooks.
-func (r *Runtime) letRun(p *Process) error {
-	unlock := r.lockPause(p.container.ID(), unix.LOCK_SH)
+// letRun starts the program, lets go of the lock of lockPause, and runs the poststart
+// hooks.
+func (p *Process) letRun(unlock func()) error {
 	err := p.container.Exec()
 	unlock()
 	if err != nil {
