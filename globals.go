@@ -71,7 +71,7 @@ func newRuntime(c *cli.Context) *runtime.Runtime {
 		Root:          c.String("root"),
 		SystemdCgroup: c.Bool("systemd-cgroup"),
 		Rootless:      auto,
-		Compiled:      runtime.DefaultRoot("blackhole-seccomp"),
+		Compiled:      runtime.DefaultCompiled(),
 		Network:       newOwnHooks(),
 		Warn:          func(err error) { logrus.Warn(oneLine(err)) },
 	}

@@ -155,10 +155,12 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := headroom.Descriptors(descriptorsNeeded); err != nil {
 		return nil, err
 	}
-	var program *compiledFilter
-	if images == nil {
-		program = r.compile(config.Seccomp)
+	profile := config.Seccomp
+	if images != nil {
+		profile = nil // what is restored has its filter
 	}
+	compiled := make(chan *compiledFilter, 1)
+	go func() { compiled <- r.compiled(profile) }() // beside the rest
 	lock, err = r.lockRoot()
 	if err != nil {
 		return nil, err
@@ -211,12 +213,12 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := network.takeOver(config); err != nil {
 		return nil, err
 	}
+	program := <-compiled
 	if images != nil {
 		err = container.Restore(process, images)
 	} else {
-		handedOn := program.handOn(process)
+		closers = append(closers, program.handOn(process)...)
 		err = container.Start(process)
-		handedOn()
 	}
 	if err != nil {
 		reapStrays(firstStray, allChildren)

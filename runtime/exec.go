@@ -138,7 +138,7 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 		}
 	}()
 	config := c.Config()
-	program := r.compile(config.Seccomp)
+	program := r.compiled(config.Seccomp)
 	var closers []io.Closer
 	defer closeAll(&closers)
 	closers, err = connect(process, spec, &CreateOptions{
@@ -150,10 +150,8 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 	}
 	fg.ready()
 	headroom.Threads(threadsNeeded)
-	handedOn := program.handOn(process)
-	err = reaping(func() error { return c.Run(process) })
-	handedOn()
-	if err != nil {
+	closers = append(closers, program.handOn(process)...)
+	if err := reaping(func() error { return c.Run(process) }); err != nil {
 		return nil, err
 	}
 	program.keep()

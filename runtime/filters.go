@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -25,10 +26,10 @@ import (
 // debug line, and libcontainer compiles the profile as it does anyway.
 const mostFilters = 32
 
-// compiledFilter is a profile that is being compiled or was. Nil is none.
+// compiledFilter is a profile that was compiled, or cannot be. Nil is none.
 type compiledFilter struct {
 	path    string // empty to keep it in this process alone
-	done    chan struct{}
+	once    sync.Once
 	program *filter.Program // nil if it cannot be had
 	kept    bool            // there is a file
 }
@@ -40,8 +41,12 @@ var inProcess struct {
 	filters map[string]*compiledFilter
 }
 
-// compile begins to get the program of a profile, beside what the caller does.
-func (r *Runtime) compile(profile *configs.Seccomp) *compiledFilter {
+// DefaultCompiled is where commands keep compiled profiles for each other.
+func DefaultCompiled() string { return DefaultRoot("blackhole-seccomp") }
+
+// compiled gets the program of a profile, which may take as long as all the rest of a
+// creation.
+func (r *Runtime) compiled(profile *configs.Seccomp) *compiledFilter {
 	if profile == nil {
 		return nil
 	}
@@ -50,68 +55,60 @@ func (r *Runtime) compile(profile *configs.Seccomp) *compiledFilter {
 		logrus.Debugf("no compiled seccomp profile: %v", err)
 		return nil
 	}
-	inProcess.Lock()
-	defer inProcess.Unlock()
 	key := filepath.Join(r.Compiled, name)
+	inProcess.Lock()
 	f := inProcess.filters[key]
-	if f != nil {
-		return f
+	if f == nil {
+		f = &compiledFilter{}
+		if r.Compiled != "" {
+			f.path = key
+		}
+		if inProcess.filters == nil || len(inProcess.filters) >= mostFilters {
+			inProcess.filters = map[string]*compiledFilter{}
+		}
+		inProcess.filters[key] = f
 	}
-	f = &compiledFilter{done: make(chan struct{})}
-	if r.Compiled != "" {
-		f.path = key
-	}
-	if inProcess.filters == nil || len(inProcess.filters) >= mostFilters {
-		inProcess.filters = map[string]*compiledFilter{}
-	}
-	inProcess.filters[key] = f
-	if f.program, err = readFilter(f.path); err == nil {
-		f.kept = true
-		close(f.done)
-		return f
-	}
-	go func() {
-		defer close(f.done)
+	inProcess.Unlock()
+	f.once.Do(func() {
 		var err error
+		if f.program, err = readFilter(f.path); err == nil {
+			f.kept = true
+			return
+		}
 		if f.program, err = filter.Compile(profile); err != nil {
 			logrus.Debugf("no compiled seccomp profile: %v", err)
 			inProcess.Lock()
 			delete(inProcess.filters, key) // tried again the next time
 			inProcess.Unlock()
 		}
-	}()
+	})
 	return f
 }
 
 // handOn gives the program to a process that is about to be started, after all other
 // files, see init.go. What it returns is to be closed then.
-func (f *compiledFilter) handOn(p *libcontainer.Process) (close func()) {
-	if f == nil {
-		return func() {}
-	}
-	<-f.done
-	if f.program == nil {
-		return func() {}
+func (f *compiledFilter) handOn(p *libcontainer.Process) []io.Closer {
+	if f == nil || f.program == nil {
+		return nil
 	}
 	file, err := f.program.File()
 	if err != nil {
 		logrus.Debugf("no compiled seccomp profile: %v", err)
-		return func() {}
+		return nil
 	}
 	p.ExtraFiles = append(p.ExtraFiles, file)
-	return func() { file.Close() }
+	return []io.Closer{file}
 }
 
 // keep writes the program down for the commands that follow. It is for when the
 // container is there: one that is not leaves nothing.
 func (f *compiledFilter) keep() {
-	if f == nil {
+	if f == nil || f.program == nil || f.path == "" {
 		return
 	}
-	<-f.done
 	inProcess.Lock()
 	defer inProcess.Unlock()
-	if f.program == nil || f.kept || f.path == "" {
+	if f.kept {
 		return
 	}
 	f.kept = true // or it cannot be

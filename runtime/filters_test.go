@@ -29,16 +29,11 @@ func said(t *testing.T, r *Runtime, dir string, extra ...*os.File) string {
 	}
 	defer null.Close()
 	id := fmt.Sprintf("filters-%d", os.Getpid())
-	defer func() { _ = r.Delete(id, true) }()
-	o := CreateOptions{ID: id, Bundle: dir, Stdin: null, Stdout: out, Stderr: out, ExtraFiles: extra}
-	p, err := r.Create(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := r.Start(id, ""); err != nil {
-		t.Fatal(err)
-	}
+	p := started(t, r, CreateOptions{ID: id, Bundle: dir, Stdin: null, Stdout: out, Stderr: out, ExtraFiles: extra})
 	if _, err := p.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Delete(id, true); err != nil { // there may be another one soon
 		t.Fatal(err)
 	}
 	data, err := os.ReadFile(out.Name())
@@ -135,19 +130,11 @@ func TestCompiledFilterOfExec(t *testing.T) {
 	writeConfig(t, dir, config)
 	r := &Runtime{Root: t.TempDir(), Warn: func(err error) { t.Error(err) }}
 	id := fmt.Sprintf("filters-exec-%d", os.Getpid())
-	p, err := r.Create(CreateOptions{ID: id, Bundle: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := r.Delete(id, true); err != nil {
-			t.Fatal(err)
-		}
+	p := started(t, r, CreateOptions{ID: id, Bundle: dir})
+	t.Cleanup(func() {
+		_ = p.Signal(unix.SIGKILL)
 		_, _ = p.Wait()
-	}()
-	if err := r.Start(id, ""); err != nil {
-		t.Fatal(err)
-	}
+	})
 	for range 2 {
 		out, err := os.CreateTemp(t.TempDir(), "")
 		if err != nil {

@@ -59,6 +59,24 @@ func writeConfig(t *testing.T, dir string, config *specs.Spec) {
 	}
 }
 
+// started is a container whose program runs. It is removed when the test ends.
+func started(t *testing.T, r *Runtime, o CreateOptions) *Process {
+	t.Helper()
+	p, err := r.Create(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := r.Delete(o.ID, true); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := r.Start(o.ID, ""); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
 // One process holds several containers at once, as a supervisor does: it is
 // their parent, learns their exit codes, and its working directory and
 // streams are its own.
@@ -147,18 +165,7 @@ func TestRunBesideOthers(t *testing.T) {
 	dir, config := newBundle(t, "sh", "-c", "exit 5")
 	r := &Runtime{Root: t.TempDir(), Warn: func(err error) { t.Error(err) }}
 	other := fmt.Sprintf("beside-%d", os.Getpid())
-	p, err := r.Create(CreateOptions{ID: other, Bundle: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := r.Delete(other, true); err != nil {
-			t.Error(err)
-		}
-	}()
-	if err := r.Start(other, ""); err != nil {
-		t.Fatal(err)
-	}
+	p := started(t, r, CreateOptions{ID: other, Bundle: dir})
 	config.Process.Args[3] = "sleep 0.1; exit 6"
 	writeConfig(t, dir, config)
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)

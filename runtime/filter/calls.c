@@ -11,14 +11,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "calls.h"
-
-#ifndef MFD_NOEXEC_SEAL
-#define MFD_NOEXEC_SEAL 0x0008U
-#endif
 
 // A system call has no more arguments.
 #define MOST_ARGUMENTS 6
@@ -48,12 +43,11 @@ int __real_seccomp_export_bpf(const scmp_filter_ctx, int);
 
 // Of a thread, for a process may compile several profiles at a time.
 static _Thread_local struct {
-	bool on, failed;
+	bool on, failed, exported;
+	int program; // a descriptor
 	scmp_filter_ctx filter;
 	char *calls;
 	size_t size, room;
-	void *program;
-	size_t program_size;
 } noted;
 
 // Of the process, which is a container's first one or one that joins it, and has one
@@ -222,24 +216,6 @@ static int write_all(int fd, const char *data, size_t size)
 	return 0;
 }
 
-// The program of a filter, in memory of its own.
-static void keep_program(const scmp_filter_ctx filter)
-{
-	int fd = memfd_create("seccomp program", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
-	off_t size;
-
-	if (fd < 0) // before Linux 6.3
-		fd = memfd_create("seccomp program", MFD_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (__real_seccomp_export_bpf(filter, fd) == 0 && (size = lseek(fd, 0, SEEK_END)) > 0 &&
-	    (noted.program = malloc((size_t)size))) {
-		if (pread(fd, noted.program, (size_t)size, 0) == size)
-			noted.program_size = (size_t)size;
-	}
-	close(fd);
-}
-
 int __wrap_seccomp_export_bpf(const scmp_filter_ctx filter, int fd)
 {
 	if (is_expected(filter)) {
@@ -248,31 +224,29 @@ int __wrap_seccomp_export_bpf(const scmp_filter_ctx filter, int fd)
 		make_up_for();
 	}
 	if (noted.on) { // whichever it is, it is not to be loaded
-		if (filter == noted.filter && !noted.failed && !noted.program)
-			keep_program(filter);
+		if (filter == noted.filter && !noted.failed)
+			noted.exported = __real_seccomp_export_bpf(filter, noted.program) == 0;
 		return -ECANCELED;
 	}
 	return __real_seccomp_export_bpf(filter, fd);
 }
 
-void filter_note(void)
+void filter_note(int program)
 {
 	memset(&noted, 0, sizeof noted);
 	noted.on = true;
+	noted.program = program;
 }
 
-int filter_noted(void **calls, size_t *calls_size, void **program, size_t *program_size)
+int filter_noted(void **calls, size_t *size)
 {
-	bool whole = !noted.failed && noted.program_size > 0;
+	bool whole = noted.exported && !noted.failed;
 
 	if (whole) {
 		*calls = noted.calls;
-		*calls_size = noted.size;
-		*program = noted.program;
-		*program_size = noted.program_size;
+		*size = noted.size;
 	} else {
 		free(noted.calls);
-		free(noted.program);
 	}
 	memset(&noted, 0, sizeof noted);
 	return whole ? 0 : -1;

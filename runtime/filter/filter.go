@@ -35,27 +35,30 @@ import (
 // Compile compiles a profile as libcontainer does. It fails where libcontainer will,
 // with the same error, and where memory or descriptors are short.
 func Compile(profile *configs.Seccomp) (*Program, error) {
+	code, err := memory("seccomp program")
+	if err != nil {
+		return nil, err
+	}
+	defer code.Close()
 	goruntime.LockOSThread() // on which the calls are noted
 	defer goruntime.UnlockOSThread()
-	C.filter_note()
+	C.filter_note(C.int(code.Fd()))
 	// The export fails, for the filter is not meant for this process.
-	_, err := seccomp.InitSeccomp(profile)
+	_, err = seccomp.InitSeccomp(profile)
 	var (
-		calls, code         unsafe.Pointer
-		callsSize, codeSize C.size_t
+		calls unsafe.Pointer
+		size  C.size_t
 	)
-	if C.filter_noted(&calls, &callsSize, &code, &codeSize) != 0 {
+	if C.filter_noted(&calls, &size) != 0 {
 		if err == nil {
 			err = errors.New("libcontainer makes a seccomp filter in a way of which nothing is known")
 		}
 		return nil, err
 	}
 	defer C.free(calls)
-	defer C.free(code)
-	return &Program{
-		calls: C.GoBytes(calls, C.int(callsSize)),
-		code:  C.GoBytes(code, C.int(codeSize)),
-	}, nil
+	p := &Program{calls: C.GoBytes(calls, C.int(size))}
+	p.code, err = contents(int(code.Fd()))
+	return p, err
 }
 
 // Expect has libcontainer given the program when this process makes the filter that it

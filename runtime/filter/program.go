@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"io"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -46,17 +45,39 @@ func Parse(b []byte) (*Program, error) {
 // seals: who was given a program cannot change what another one is given.
 const seals = unix.F_SEAL_SEAL | unix.F_SEAL_WRITE | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW
 
-// File is the program in memory, for another process to take.
-func (p *Program) File() (_ *os.File, err error) {
+// memory is an empty file that is in memory alone, and cannot be executed where the
+// kernel has that.
+func memory(name string) (*os.File, error) {
 	const flags = unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
-	fd, err := unix.MemfdCreate("seccomp", flags|unix.MFD_NOEXEC_SEAL)
+	fd, err := unix.MemfdCreate(name, flags|unix.MFD_NOEXEC_SEAL)
 	if errors.Is(err, unix.EINVAL) { // before Linux 6.3
-		fd, err = unix.MemfdCreate("seccomp", flags)
+		fd, err = unix.MemfdCreate(name, flags)
 	}
 	if err != nil {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
-	f := os.NewFile(uintptr(fd), "seccomp program")
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// contents is all that is in such a file, wherever its offset is, which others may share.
+func contents(fd int) ([]byte, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, os.NewSyscallError("fstat", err)
+	}
+	b := make([]byte, st.Size)
+	if n, err := unix.Pread(fd, b, 0); err != nil || n < len(b) {
+		return nil, errors.Join(os.NewSyscallError("pread", err), errFormat)
+	}
+	return b, nil
+}
+
+// File is the program in memory, for another process to take.
+func (p *Program) File() (_ *os.File, err error) {
+	f, err := memory("seccomp program")
+	if err != nil {
+		return nil, err
+	}
 	defer func() {
 		if err != nil {
 			f.Close()
@@ -78,8 +99,7 @@ func Take(fd int) (*Program, bool) {
 	if have, err := unix.FcntlInt(uintptr(fd), unix.F_GET_SEALS, 0); err != nil || have&seals != seals {
 		return nil, false
 	}
-	// By its own offset, for the file may be shared with other takers.
-	b, err := io.ReadAll(io.NewSectionReader(descriptor(fd), 0, 1<<30))
+	b, err := contents(fd)
 	if err != nil {
 		return nil, false
 	}
@@ -89,14 +109,4 @@ func Take(fd int) (*Program, bool) {
 	}
 	unix.CloseOnExec(fd)
 	return p, true
-}
-
-type descriptor int
-
-func (d descriptor) ReadAt(b []byte, at int64) (int, error) {
-	n, err := unix.Pread(int(d), b, at)
-	if n == 0 && err == nil {
-		err = io.EOF
-	}
-	return max(n, 0), err
 }

@@ -85,7 +85,7 @@ func (o Options) Runtime(namespace string) *runtime.Runtime {
 	return &runtime.Runtime{
 		Root:          filepath.Join(root, namespace),
 		SystemdCgroup: o.SystemdCgroup,
-		Compiled:      runtime.DefaultRoot("blackhole-seccomp"),
+		Compiled:      runtime.DefaultCompiled(),
 	}
 }
 
