@@ -30,12 +30,14 @@ import (
 
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runc/libcontainer/seccomp"
+
+	"blackhole/internal/memfile"
 )
 
 // Compile compiles a profile as libcontainer does. It fails where libcontainer will,
 // with the same error, and where memory or descriptors are short.
 func Compile(profile *configs.Seccomp) (*Program, error) {
-	code, err := memory("seccomp program")
+	code, err := memfile.New("seccomp program")
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +59,7 @@ func Compile(profile *configs.Seccomp) (*Program, error) {
 	}
 	defer C.free(calls)
 	p := &Program{calls: C.GoBytes(calls, C.int(size))}
-	p.code, err = contents(int(code.Fd()))
+	p.code, err = memfile.Contents(int(code.Fd()))
 	return p, err
 }
 
