@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -62,7 +63,7 @@ type CreateOptions struct {
 	// READY=1 of the container is handed on; see Runtime.Start.
 	NotifySocket string
 
-	// plain leaves all mounts to libcontainer: what a test compares with.
+	// plain leaves mounts and cgroups to libcontainer: what a test compares with.
 	plain bool
 }
 
@@ -188,6 +189,9 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	})
 	work.Begin() // beside libcontainer's own work
 	network := r.beginNetwork(o.ID, spec.Hooks, config, work)
+	if !cgroups.IsCgroup2UnifiedMode() && (images != nil || network == nil && !canBeBorn(config)) {
+		expectAttach()
+	}
 	undo.Add(network.undo)
 	container, err := libcontainer.Create(r.Root, o.ID, config)
 	if err != nil {
@@ -218,7 +222,11 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		err = container.Restore(process, images)
 	} else {
 		closers = append(closers, program.handOn(process)...)
-		err = container.Start(process)
+		if !o.plain && canBeBorn(config) {
+			err = startBorn(container, process, config, cgroup)
+		} else {
+			err = container.Start(process)
+		}
 	}
 	if err != nil {
 		reapStrays(firstStray, allChildren)

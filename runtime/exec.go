@@ -89,7 +89,7 @@ func (r *Runtime) exec(o *ExecOptions) (int, error) {
 // execProcess starts the process; fg is nil for a caller that does not stay.
 func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err error) {
 	if !cgroups.IsCgroup2UnifiedMode() { // there clone3(2) makes the process in its cgroup
-		ExpectAttach()
+		expectAttach()
 	}
 	if err := checkID(o.ID); err != nil {
 		return nil, err

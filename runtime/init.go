@@ -23,7 +23,9 @@ import (
 func init() {
 	if len(os.Args) > 1 && os.Args[1] == "init" && os.Getenv("_LIBCONTAINER_INITPIPE") != "" {
 		first := keepDescriptors()
-		expectFilter(first - 1)
+		if !expectFilter(first - 1) {
+			expectFilter(first - 2) // the last may be the note of package birth
+		}
 		libcontainer.Init() // does not return
 	}
 }
@@ -48,11 +50,13 @@ func keepDescriptors() (first int) {
 
 // expectFilter takes the compiled seccomp profile that compiledFilter.handOn gave, if
 // it did.
-func expectFilter(fd int) {
+func expectFilter(fd int) bool {
 	if fd < 3 {
-		return
+		return false
 	}
-	if p, ok := filter.Take(fd); ok {
+	p, ok := filter.Take(fd)
+	if ok {
 		filter.Expect(p)
 	}
+	return ok
 }

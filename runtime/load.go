@@ -36,6 +36,9 @@ func (r *Runtime) load(id string) (*libcontainer.Container, error) {
 	if err != nil {
 		return nil, err
 	}
+	if unfinished(state) {
+		return nil, fmt.Errorf("%w: its creation did not come to its end", libcontainer.ErrNotExist)
+	}
 	if err := checkCgroups(state.Config.Cgroups, state.CgroupPaths); err != nil {
 		return nil, fmt.Errorf("cannot use %s: %w", filepath.Join(r.Root, id, stateFile), err)
 	}

@@ -1,0 +1,81 @@
+// Package birth has a container's first process born in its cgroups, on hosts with
+// cgroup v1, where libcontainer moves it there.
+//
+// Moving a process takes cgroup_threadgroup_rwsem for writing, which first waits for an
+// RCU grace period (see [runtime.ExpectAttach]): most of the time that a creation
+// takes. Two ways into a cgroup do without. A thread that moves itself alone, by writing 0
+// to the file tasks of a cgroup of version 1, takes no lock, for its process stays what
+// it is (cgroup_procs_write_start in kernel/cgroup/cgroup.c), and what it forks is where it
+// is. And clone3(2) makes a process in a cgroup of version 2 (CLONE_INTO_CGROUP). [In] is
+// the first way. The second is for hosts that have a hierarchy of version 2 beside those of
+// version 1: [Note] tells libcontainer's nsexec, whose clone(2) the linker puts clone.c in
+// the place of.
+package birth
+
+// #cgo LDFLAGS: -Wl,--wrap=clone
+import "C"
+
+import (
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"blackhole/internal/memfile"
+	"blackhole/internal/ownthread"
+)
+
+// In runs f in a thread that is in these cgroups of version 1 and in nothing else of
+// theirs, and returns once that thread is gone. Where it cannot get into all of them
+// f is not run.
+//
+// The thread is subject to their limits, and /proc/PID of this process does not show
+// it: f is to begin a process, before there are limits, and no more.
+func In(dirs []string, f func() error) (entered bool, err error) {
+	var tid int
+	done := make(chan struct{})
+	ownthread.Go(func() {
+		defer close(done)
+		tid = unix.Gettid()
+		for _, dir := range dirs {
+			if err = enter(dir); err != nil {
+				return
+			}
+		}
+		entered = true
+		err = f()
+	})
+	<-done
+	// Until then cgroup.procs has this process, of which who kills all that is in a
+	// container's cgroups is to know nothing.
+	for deadline := time.Now().Add(time.Second); unix.Tgkill(os.Getpid(), tid, 0) == nil && time.Now().Before(deadline); {
+		time.Sleep(20 * time.Microsecond)
+	}
+	return entered, err
+}
+
+// enter moves the calling thread.
+func enter(dir string) error {
+	file := filepath.Join(dir, "tasks")
+	fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return &os.PathError{Op: "open", Path: file, Err: err}
+	}
+	defer unix.Close(fd)
+	if _, err := unix.Write(fd, []byte("0")); err != nil {
+		return &os.PathError{Op: "write", Path: file, Err: err}
+	}
+	return nil
+}
+
+// magic begins a note, the rest of which is the path; clone.c has the same.
+const magic = "blackhole cgroup 1\n"
+
+// Note is a file which, as the last of libcontainer.Process.ExtraFiles, has the
+// container's first process born in a cgroup of version 2. Where the kernel cannot do
+// that (before Linux 5.7, or where the cgroup takes no process) it is born where its
+// creator is. The program does not get it.
+func Note(dir string) (*os.File, error) {
+	return memfile.Sealed("cgroup", []byte(magic+dir))
+}

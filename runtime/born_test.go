@@ -1,0 +1,206 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"unsafe"
+
+	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/runc/libcontainer"
+	"github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+// bornBundle is a bundle whose cgroups are there already, so that they can be watched.
+func bornBundle(t *testing.T) (r *Runtime, o CreateOptions, config *specs.Spec, dirs []string) {
+	t.Helper()
+	if cgroups.IsCgroup2UnifiedMode() {
+		t.Skip("a first process is born in cgroups of version 1, which this host does not have")
+	}
+	dir, config := newBundle(t, "sleep", "100")
+	name := fmt.Sprintf("born-%d", os.Getpid())
+	config.Linux.CgroupsPath = "/" + name
+	writeConfig(t, dir, config)
+	mounts, err := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range mounts {
+		cgroup := filepath.Join(filepath.Dir(m), name)
+		if err := os.Mkdir(cgroup, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := os.Remove(cgroup); err == nil {
+				t.Errorf("%s was left", cgroup)
+			}
+		})
+		dirs = append(dirs, cgroup)
+	}
+	r = &Runtime{Root: filepath.Join(t.TempDir(), "state"), Warn: func(err error) { t.Error(err) }}
+	return r, CreateOptions{ID: name, Bundle: dir}, config, dirs
+}
+
+// writes counts the writes to a file of each folder until told to stop. The kernel tells of
+// those that came through system calls.
+func writes(t *testing.T, dirs []string, name string) (stop func() map[string]int) {
+	t.Helper()
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := map[int32]string{}
+	for _, dir := range dirs {
+		wd, err := unix.InotifyAddWatch(fd, filepath.Join(dir, name), unix.IN_MODIFY)
+		if errors.Is(err, fs.ErrNotExist) { // tasks of version 2
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		at[int32(wd)] = dir
+	}
+	return func() map[string]int {
+		defer unix.Close(fd)
+		n, buffer := map[string]int{}, make([]byte, 65536)
+		size, err := unix.Read(fd, buffer)
+		if err != nil && err != unix.EAGAIN {
+			t.Fatal(err)
+		}
+		for b := buffer[:max(size, 0)]; len(b) >= unix.SizeofInotifyEvent; {
+			event := (*unix.InotifyEvent)(unsafe.Pointer(&b[0]))
+			if event.Mask&unix.IN_MODIFY != 0 {
+				n[at[event.Wd]]++
+			}
+			b = b[unix.SizeofInotifyEvent+event.Len:]
+		}
+		return n
+	}
+}
+
+// The first process is in all its cgroups, alone, and nobody moved it there.
+func TestBornInItsCgroups(t *testing.T) {
+	r, o, _, dirs := bornBundle(t)
+	for _, plain := range []bool{false, true} {
+		o.plain = plain
+		moved, entered := writes(t, dirs, "cgroup.procs"), writes(t, dirs, "tasks")
+		p := started(t, r, o)
+		moves, entries := moved(), entered()
+		t.Logf("by libcontainer %v: %d cgroups, moved in %d, entered in %d", plain, len(dirs), len(moves), len(entries))
+		if plain {
+			if len(moves) == 0 {
+				t.Error("the kernel does not tell of moves: what this test says means nothing")
+			}
+			return
+		}
+		if len(moves) > 0 {
+			t.Errorf("moved: %v", moves)
+		}
+		for _, dir := range dirs {
+			pids, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+			if got := strings.Fields(string(pids)); err != nil || !slices.Equal(got, []string{strconv.Itoa(p.pid)}) {
+				t.Errorf("%s has %v, %v; want %d", dir, got, err, p.pid)
+			}
+		}
+		if err := r.Delete(o.ID, true); err != nil {
+			t.Fatal(err)
+		}
+		for _, dir := range dirs {
+			if err := os.Mkdir(dir, 0o755); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// Into a threaded cgroup no process can be made, nor moved: it is as with libcontainer,
+// for which the cgroup of version 2 beside others is a help and no more.
+func TestBornBesideAThreadedCgroup(t *testing.T) {
+	r, o, _, dirs := bornBundle(t)
+	i := slices.IndexFunc(dirs, func(dir string) bool { return os.WriteFile(filepath.Join(dir, "cgroup.type"), []byte("threaded"), 0) == nil })
+	if i < 0 {
+		t.Skip("there is no hierarchy of version 2 beside those of version 1")
+	}
+	p := started(t, r, o)
+	for j, dir := range dirs {
+		pids, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		if j != i && (err != nil || strings.TrimSpace(string(pids)) != strconv.Itoa(p.pid)) {
+			t.Errorf("%s has %q, %v; want %d", dir, pids, err, p.pid)
+		}
+	}
+}
+
+// Hooks run where they always ran, and find the limits set: there a process is moved.
+func TestNotBornWithHooks(t *testing.T) {
+	r, o, config, dirs := bornBundle(t)
+	out := filepath.Join(t.TempDir(), "out")
+	limit := int64(64 << 20)
+	config.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
+	memory := filepath.Join("/sys/fs/cgroup/memory", o.ID, "memory.limit_in_bytes")
+	config.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "cat " + memory + " /proc/self/cgroup >" + out}}}}
+	writeConfig(t, o.Bundle, config)
+	moved := writes(t, dirs, "cgroup.procs")
+	started(t, r, o)
+	if len(moved()) == 0 {
+		t.Error("nobody moved it")
+	}
+	got, err := os.ReadFile(out)
+	if err != nil || !strings.HasPrefix(string(got), fmt.Sprintln(limit)) || strings.Contains(string(got), o.ID) {
+		t.Errorf("the hook saw %q, %v", got, err)
+	}
+}
+
+// Who was killed before the limits were set leaves what cannot be started, and can be
+// removed.
+func TestKilledBeforeTheLimits(t *testing.T) {
+	r, o, config, dirs := bornBundle(t)
+	limit := int64(64 << 20)
+	config.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
+	writeConfig(t, o.Bundle, config)
+	p, err := r.Create(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As libcontainer has saved it then.
+	whole := p.container.Config()
+	state, err := p.container.State()
+	if err != nil {
+		t.Fatal(err)
+	}
+	giveBack, err := takeCgroups(p.container, &whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clear(state.CgroupPaths)
+	if err := p.container.Set(whole); err != nil {
+		t.Fatal(err)
+	}
+	giveBack()
+	if err := r.Start(o.ID, ""); !errors.Is(err, libcontainer.ErrNotExist) {
+		t.Errorf("start: %v", err)
+	}
+	if _, err := r.State(o.ID); !errors.Is(err, libcontainer.ErrNotExist) {
+		t.Errorf("state: %v", err)
+	}
+	if err := r.Delete(o.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Wait(); err != nil { // it was killed
+		t.Error(err)
+	}
+	for _, dir := range dirs {
+		if !missing(dir) {
+			t.Errorf("%s is left", dir)
+		}
+	}
+	if n := r.leftovers(t); n != 0 {
+		t.Errorf("%d things are left in the state folder", n)
+	}
+}
