@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
@@ -234,7 +235,7 @@ func lookInside(t *testing.T, change func(string, *specs.Spec), plain bool) (see
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, manager, err := newRecordData(config)
+	m, err := manager.New(config.Cgroups)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +243,7 @@ func lookInside(t *testing.T, change func(string, *specs.Spec), plain bool) (see
 	if err != nil {
 		t.Fatal(err)
 	}
-	return alike(seen, dir), string(list), ahead.Plan(config, manager) != nil
+	return alike(seen, dir), string(list), ahead.Plan(config, m) != nil
 }
 
 // alike leaves out what differs between any two containers: numbers of mounts,

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,16 +27,13 @@ func canBeBorn(config *configs.Config) bool {
 }
 
 // startBorn is container.Start with the first process born in its cgroups; own manages
-// the same ones. Libcontainer has no cgroups meanwhile: it would move the process to
-// where it is, and wait for that. State.json has neither them nor limits until these are
-// set, see unfinished.
-func startBorn(container *libcontainer.Container, process *libcontainer.Process, config *configs.Config, own cgroups.Manager) error {
+// the same ones, which are there, root is the state folder. Libcontainer has no cgroups
+// meanwhile: it would move the process to where it is, and wait for that. State.json has
+// neither them nor limits until these are set, see unfinished.
+func startBorn(root string, container *libcontainer.Container, process *libcontainer.Process, config *configs.Config, own cgroups.Manager) error {
 	state, err := container.State()
 	if err != nil {
 		return err
-	}
-	if err := own.Apply(-1); err != nil { // makes them, moves nobody
-		return fmt.Errorf("unable to apply cgroup configuration: %w", err)
 	}
 	// What libcontainer sets without cgroups must not be where its package fs first looks
 	// for files by which it then knows the kernel.
@@ -73,6 +72,10 @@ func startBorn(container *libcontainer.Container, process *libcontainer.Process,
 	}
 	if unified != "" && !isIn(unified, pid) {
 		_ = cgroups.WriteCgroupProc(unified, pid) // as libcontainer does, which takes it for a help to others
+	}
+	// On a full disk there may be room for one.
+	if err := os.Remove(filepath.Join(root, container.ID(), stateFile)); err != nil {
+		return err
 	}
 	// Container.config is still without limits: those are what Set goes back to when it fails.
 	limited := *config

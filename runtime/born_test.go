@@ -124,7 +124,9 @@ func TestBornInItsCgroups(t *testing.T) {
 // for which the cgroup of version 2 beside others is a help and no more.
 func TestBornBesideAThreadedCgroup(t *testing.T) {
 	r, o, _, dirs := bornBundle(t)
-	i := slices.IndexFunc(dirs, func(dir string) bool { return os.WriteFile(filepath.Join(dir, "cgroup.type"), []byte("threaded"), 0) == nil })
+	i := slices.IndexFunc(dirs, func(dir string) bool {
+		return os.WriteFile(filepath.Join(dir, "cgroup.type"), []byte("threaded"), 0) == nil
+	})
 	if i < 0 {
 		t.Skip("there is no hierarchy of version 2 beside those of version 1")
 	}

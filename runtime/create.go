@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -92,6 +93,11 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := checkID(o.ID); err != nil {
 		return nil, err
 	}
+	threads := make(chan struct{}) // beside all that only reads
+	go func() {
+		headroom.Threads(threadsNeeded)
+		close(threads)
+	}()
 	if o.Bundle, err = filepath.Abs(o.Bundle); err != nil {
 		return nil, err
 	}
@@ -142,6 +148,10 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		rec.unlock()
 		lock.unlock()
 	}()
+	cgroup, err := manager.New(config.Cgroups)
+	if err != nil {
+		return nil, err
+	}
 	closers, err := connect(process, spec.Process, o, io, config)
 	defer closeAll(&closers)
 	if err != nil {
@@ -152,7 +162,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		r.warn(fmt.Errorf("config.json: linux.resources: %s", noSuchLimit(keys)))
 	}
 	io.ready() // before anything is made
-	headroom.Threads(threadsNeeded)
+	<-threads
 	if err := headroom.Descriptors(descriptorsNeeded); err != nil {
 		return nil, err
 	}
@@ -167,10 +177,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		return nil, err
 	}
 	undo.Add(lock.removeMade)
-	data, cgroup, err := newRecordData(config)
-	if err != nil {
-		return nil, err
-	}
+	data := newRecordData(config, cgroup)
 	markHooks(config, filepath.Join(r.Root, o.ID))
 	wanted := kernelMounts(config) // before a part of the mounts is taken out
 	if images == nil && !o.plain {
@@ -217,16 +224,23 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := network.takeOver(config); err != nil {
 		return nil, err
 	}
-	program := <-compiled
-	if images != nil {
-		err = container.Restore(process, images)
-	} else {
-		closers = append(closers, program.handOn(process)...)
-		if !o.plain && canBeBorn(config) {
-			err = startBorn(container, process, config, cgroup)
-		} else {
-			err = container.Start(process)
+	born := images == nil && !o.plain && canBeBorn(config)
+	if born && !work.MadeCgroups() {
+		if err := cgroup.Apply(-1); err != nil { // makes them, moves nobody
+			return nil, fmt.Errorf("unable to apply cgroup configuration: %w", explainCgroup(err))
 		}
+	}
+	program := <-compiled
+	if images == nil {
+		closers = append(closers, program.handOn(process)...)
+	}
+	switch {
+	case images != nil:
+		err = container.Restore(process, images)
+	case born:
+		err = startBorn(r.Root, container, process, config, cgroup)
+	default:
+		err = container.Start(process)
 	}
 	if err != nil {
 		reapStrays(firstStray, allChildren)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/opencontainers/cgroups"
+	"github.com/opencontainers/cgroups/manager"
 
 	"blackhole/bundle"
 )
@@ -66,10 +67,11 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		unheld(spec.Linux.Resources)
-		d, _, err := newRecordData(config)
+		m, err := manager.New(config.Cgroups)
 		if err != nil {
 			return
 		}
+		d := newRecordData(config, m)
 		if d.Bundle != dir {
 			t.Fatalf("the bundle is %q", d.Bundle)
 		}

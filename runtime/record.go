@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/opencontainers/cgroups"
-	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runc/libcontainer/utils"
@@ -81,13 +80,9 @@ func (r *Runtime) recordPath(id string) string {
 	return filepath.Join(r.Root, "@"+id+".json")
 }
 
-// newRecordData collects what must be known to undo a creation, with a manager of
-// its cgroups, and takes the hooks that are ours to run.
-func newRecordData(config *configs.Config) (recordData, cgroups.Manager, error) {
-	m, err := manager.New(config.Cgroups)
-	if err != nil {
-		return recordData{}, nil, err
-	}
+// newRecordData collects what must be known to undo a creation, of which m manages
+// the cgroups, and takes the hooks that are ours to run.
+func newRecordData(config *configs.Config, m cgroups.Manager) recordData {
 	d := recordData{Version: recordVersion, CgroupPaths: map[string]string{}}
 	d.Bundle, d.Annotations = utils.Annotations(config.Labels)
 	cg := *config.Cgroups
@@ -105,7 +100,7 @@ func newRecordData(config *configs.Config) (recordData, cgroups.Manager, error) 
 	d.NewParents = slices.Compact(d.NewParents)
 	d.Poststart = takeHooks(config, configs.Poststart)
 	d.Poststop = takeHooks(config, configs.Poststop)
-	return d, m, nil
+	return d
 }
 
 func missing(path string) bool {

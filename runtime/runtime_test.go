@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/cgroups/manager"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/opencontainers/runtime-spec/specs-go"
@@ -122,10 +123,11 @@ func TestConfigPaths(t *testing.T) {
 			t.Errorf("mount %d from %s, want %s", i, got, want)
 		}
 	}
-	data, _, err := newRecordData(config)
+	m, err := manager.New(config.Cgroups)
 	if err != nil {
 		t.Fatal(err)
 	}
+	data := newRecordData(config, m)
 	if data.Bundle != "/the/bundle" || data.Annotations["k"] != "v" {
 		t.Errorf("bundle %q, annotations %v", data.Bundle, data.Annotations)
 	}

@@ -2,6 +2,7 @@
 // registers and stacks, which say nothing to whoever has run out of processes. So
 // the linker puts this in the place of pthread_create(3), see threads.go.
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -26,6 +27,16 @@ __attribute__((constructor)) static void remember_log_pipe(void)
 
 	if (fd > 2 && fstat(fd, &log_pipe) == 0 && S_ISFIFO(log_pipe.st_mode))
 		log_fd = fd;
+}
+
+// Go starts its threads by C, of which each would have a heap of its own in the C library
+// as soon as it frees what it was started with: three system calls, and pages. What calls C
+// here does not do so in many threads at a time.
+__attribute__((constructor)) static void one_heap(void)
+{
+#ifdef M_ARENA_MAX
+	mallopt(M_ARENA_MAX, 1);
+#endif
 }
 
 static void say(int fd, const char *format, ...)

@@ -30,6 +30,9 @@ func (w *Work) MakeCgroups() {
 	}()
 }
 
+// MadeCgroups tells, after Apply without an error, whether they are there.
+func (w *Work) MadeCgroups() bool { return w != nil && w.cgroups }
+
 // cgroupsMade are the mounts that show them.
 type cgroupsMade struct {
 	binds []*configs.Mount

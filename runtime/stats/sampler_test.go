@@ -8,6 +8,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // What is kept open shows what is in the files now, not at the first reading.
@@ -213,6 +216,11 @@ func TestAsleepLooksAtNewProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = worker.Process.Kill(); _ = worker.Wait() }()
+	for limit := (unix.Rlimit{}); limit.Cur != 8; time.Sleep(time.Millisecond) {
+		if err := unix.Prlimit(worker.Process.Pid, unix.RLIMIT_NOFILE, nil, &limit); err != nil {
+			t.Fatal(err)
+		}
+	}
 	dir := tree(t, unified+"== cgroup.procs\n"+fmt.Sprintf("%d\n%d\n", os.Getpid(), worker.Process.Pid))
 	s := NewSampler(Source{Cgroups: map[string]string{"": dir}}, true)
 	defer s.Close()
