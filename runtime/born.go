@@ -40,6 +40,9 @@ func startBorn(root string, container *libcontainer.Container, process *libconta
 	if err := own.Set(&cgroups.Resources{SkipDevices: true}); err != nil {
 		return fmt.Errorf("unable to apply cgroup configuration: %w", err)
 	}
+	if isFreezing(own.Path("freezer")) { // above it; the thread would not go on, and this process with it
+		return container.Start(process)
+	}
 	unified := state.CgroupPaths[""]
 	if unified != "" {
 		note, err := birth.Note(unified)
@@ -140,6 +143,16 @@ func explainOOM(err error, m cgroups.Manager) error {
 		return fmt.Errorf("container init was OOM-killed (memory limit too low?): %w", err)
 	}
 	return err
+}
+
+// isFreezing tells that a cgroup of the freezer is frozen by one above it (freezer-subsystem.rst of
+// the kernel's cgroup-v1 documents).
+func isFreezing(dir string) bool {
+	if dir == "" {
+		return false
+	}
+	text, err := cgroups.ReadFile(dir, "freezer.parent_freezing")
+	return err == nil && strings.TrimSpace(text) == "1"
 }
 
 // isIn tells whether a process is in a cgroup.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/opencontainers/cgroups"
@@ -156,6 +157,50 @@ func TestNotBornWithHooks(t *testing.T) {
 	got, err := os.ReadFile(out)
 	if err != nil || !strings.HasPrefix(string(got), fmt.Sprintln(limit)) || strings.Contains(string(got), o.ID) {
 		t.Errorf("the hook saw %q, %v", got, err)
+	}
+}
+
+// Below a frozen cgroup a creation waits until it is thawed, but its thread is not frozen
+// in it: nothing of this process could go on that waits for all threads.
+func TestNotBornBelowAFrozenCgroup(t *testing.T) {
+	r, o, config, dirs := bornBundle(t)
+	freezer := "/sys/fs/cgroup/freezer/" + o.ID
+	if !slices.Contains(dirs, freezer) {
+		t.Skip("there is no freezer of version 1")
+	}
+	config.Linux.CgroupsPath = "/" + o.ID + "/below"
+	writeConfig(t, o.Bundle, config)
+	defer func() {
+		for _, dir := range dirs {
+			_ = os.Remove(dir)
+		}
+	}()
+	set := func(state string) {
+		if err := os.WriteFile(freezer+"/freezer.state", []byte(state), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	set("FROZEN")
+	done := make(chan error, 1)
+	go func() {
+		_, err := r.Create(o)
+		done <- err
+	}()
+	var there []string
+	for deadline := time.Now().Add(10 * time.Second); len(there) == 0 && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		tasks, _ := os.ReadFile(freezer + "/below/tasks")
+		there = strings.Fields(string(tasks))
+	}
+	ours := slices.ContainsFunc(there, func(tid string) bool { return !missing("/proc/self/task/" + tid) })
+	set("THAWED")
+	if len(there) == 0 || ours {
+		t.Errorf("in the frozen cgroup are %v, of this process: %v", there, ours)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := r.Delete(o.ID, true); err != nil {
+		t.Error(err)
 	}
 }
 
