@@ -53,7 +53,7 @@ func TestIn(t *testing.T) {
 			}
 			return want
 		})
-		if !entered || err != want {
+		if !entered || !errors.Is(err, want) {
 			t.Fatalf("%v, %v", entered, err)
 		}
 		if got := read(t, dir+"/cgroup.procs"); got != "" {
