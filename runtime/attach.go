@@ -9,8 +9,11 @@ import (
 	"github.com/opencontainers/cgroups"
 )
 
-// expectAttach tells the kernel that soon a process will be moved into a cgroup,
-// and returns at once.
+// ExpectAttach tells the kernel that soon a process will be moved into a cgroup,
+// and returns at once. For whoever is about to Create, Run or Restore and
+// has other things to do first; Exec does it itself. It is for hosts with cgroup v2 alone:
+// elsewhere most first processes are born in their cgroups (package birth), which the move
+// would keep waiting, and Create does it itself where one is not.
 //
 // Each move takes cgroup_threadgroup_rwsem for writing. When nothing was moved
 // for a while, that first waits for an RCU grace period (percpu_down_write,
@@ -20,13 +23,18 @@ import (
 // wait runs beside all that is done before there is a process to be moved.
 //
 // It is a hint: what keeps it from working costs that time, nothing else.
+func ExpectAttach() {
+	if cgroups.IsCgroup2UnifiedMode() {
+		expectAttach()
+	}
+}
+
 func expectAttach() { go moveToOwn("/proc/self/cgroup", "/sys/fs/cgroup") }
 
-// Attaches is expectAttach for a process that creates many containers: each that is
+// Attaches is ExpectAttach for a process that creates many containers: each that is
 // begun some time after the last would wait anew. As long as they are begun, and a
 // little longer, this process is moved so often that the kernel stays in the
-// state in which nobody waits. It is for hosts with cgroup v2 alone, see Expect. The zero value
-// is ready.
+// state in which nobody waits. The zero value is ready.
 type Attaches struct {
 	mu    sync.Mutex
 	until time.Time // zero: nobody moves it
@@ -39,7 +47,7 @@ const (
 	attachesLast   = 40 * time.Millisecond
 )
 
-// Expect tells that a creation has begun.
+// Expect tells that a creation has begun; see ExpectAttach for the hosts that it is for.
 func (a *Attaches) Expect() {
 	if cgroups.IsCgroup2UnifiedMode() {
 		a.expect(func() { moveToOwn("/proc/self/cgroup", "/sys/fs/cgroup") })

@@ -117,7 +117,7 @@ func Run(o Options, signals Signals) (err error) {
 	if err := haveProgram(config, names); err != nil {
 		return err
 	}
-	runtime.Expect() // some are started in a moment
+	runtime.ExpectAttach() // some are started in a moment
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s := &Supervisor{

@@ -2,7 +2,7 @@
 // cgroup v1, where libcontainer moves it there.
 //
 // Moving a process takes cgroup_threadgroup_rwsem for writing, which first waits for an
-// RCU grace period (see expectAttach of package runtime): most of the time that a creation
+// RCU grace period (see [runtime.ExpectAttach]): most of the time that a creation
 // takes. Two ways into a cgroup do without. A thread that moves itself alone, by writing 0
 // to the file tasks of a cgroup of version 1, takes no lock, for its process stays what
 // it is (cgroup_procs_write_start in kernel/cgroup/cgroup.c), and what it forks is where it
