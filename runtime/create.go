@@ -80,6 +80,17 @@ func (r *Runtime) Create(o CreateOptions) (*Process, error) {
 	return &c.Process, nil
 }
 
+// spareThreads sees to threads beside what only reads; they are there once the channel
+// is closed.
+func spareThreads() <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		headroom.Threads(threadsNeeded)
+		close(done)
+	}()
+	return done
+}
+
 // created is a container whose program waits.
 type created struct {
 	Process
@@ -93,11 +104,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := checkID(o.ID); err != nil {
 		return nil, err
 	}
-	threads := make(chan struct{}) // beside all that only reads
-	go func() {
-		headroom.Threads(threadsNeeded)
-		close(threads)
-	}()
+	threads := spareThreads()
 	if o.Bundle, err = filepath.Abs(o.Bundle); err != nil {
 		return nil, err
 	}

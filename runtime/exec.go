@@ -16,7 +16,6 @@ import (
 	"blackhole/bundle"
 	"blackhole/internal/atomicfile"
 	"blackhole/internal/cleanup"
-	"blackhole/internal/headroom"
 )
 
 // ExecOptions says which process to start in a container that is there. ID and
@@ -94,6 +93,7 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 	if err := checkID(o.ID); err != nil {
 		return nil, err
 	}
+	threads := spareThreads()
 	if !o.IgnorePaused {
 		unlock := r.lockPause(o.ID, unix.LOCK_SH)
 		defer unlock()
@@ -149,7 +149,7 @@ func (r *Runtime) execProcess(o *ExecOptions, fg *foreground) (_ *Process, err e
 		return nil, err
 	}
 	fg.ready()
-	headroom.Threads(threadsNeeded)
+	<-threads
 	closers = append(closers, program.handOn(process)...)
 	if err := reaping(func() error { return c.Run(process) }); err != nil {
 		return nil, err
