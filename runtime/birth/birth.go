@@ -75,7 +75,7 @@ const magic = "blackhole cgroup 1\n"
 // Note is a file which, as the last of libcontainer.Process.ExtraFiles, has the
 // container's first process born in a cgroup of version 2. Where the kernel cannot do
 // that (before Linux 5.7, or where the cgroup takes no process) it is born where its
-// creator is. The program does not get it.
+// creator is. It is closed before the process is in the container.
 func Note(dir string) (*os.File, error) {
 	return memfile.Sealed("cgroup", []byte(magic+dir))
 }
