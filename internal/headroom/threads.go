@@ -11,14 +11,10 @@ import (
 	"sync"
 )
 
-var oneCall sync.Mutex
-
 // Threads has the process own n threads more, idle; the Go runtime takes these
 // before it asks the kernel for new ones. Where they are not to be had the
-// process ends with a line that says why. Those of an earlier call are taken again.
+// process ends with a line that says why.
 func Threads(n int) {
-	oneCall.Lock() // two at a time would have it own the sum
-	defer oneCall.Unlock()
 	var all, done sync.WaitGroup
 	all.Add(n)
 	for range n {
