@@ -29,7 +29,10 @@ func ExpectAttach() {
 	}
 }
 
-func expectAttach() { go moveToOwn("/proc/self/cgroup", "/sys/fs/cgroup") }
+func expectAttach() { go stay() }
+
+// stay moves this process to where it is.
+func stay() { moveToOwn("/proc/self/cgroup", cgroupMount) }
 
 // Attaches is ExpectAttach for a process that creates many containers: each that is
 // begun some time after the last would wait anew. As long as they are begun, and a
@@ -50,7 +53,7 @@ const (
 // Expect tells that a creation has begun; see ExpectAttach for the hosts that it is for.
 func (a *Attaches) Expect() {
 	if cgroups.IsCgroup2UnifiedMode() {
-		a.expect(func() { moveToOwn("/proc/self/cgroup", "/sys/fs/cgroup") })
+		a.expect(stay)
 	}
 }
 

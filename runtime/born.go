@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/opencontainers/cgroups"
@@ -27,14 +26,9 @@ func canBeBorn(config *configs.Config) bool {
 }
 
 // startBorn is container.Start with the first process born in its cgroups; own manages
-// the same ones, which are there, root is the state folder. Libcontainer has no cgroups
-// meanwhile: it would move the process to where it is, and wait for that. State.json has
+// the same ones, which are there. Libcontainer has no cgroups meanwhile: it would move the process to where it is, and wait for that. State.json has
 // neither them nor limits until these are set, see unfinished.
-func startBorn(root string, container *libcontainer.Container, process *libcontainer.Process, config *configs.Config, own cgroups.Manager) error {
-	state, err := container.State()
-	if err != nil {
-		return err
-	}
+func (r *Runtime) startBorn(container *libcontainer.Container, process *libcontainer.Process, config *configs.Config, own cgroups.Manager) error {
 	// What libcontainer sets without cgroups must not be where its package fs first looks
 	// for files by which it then knows the kernel.
 	if err := own.Set(&cgroups.Resources{SkipDevices: true}); err != nil {
@@ -43,7 +37,8 @@ func startBorn(root string, container *libcontainer.Container, process *libconta
 	if isFreezing(own.Path("freezer")) { // above it; the thread would not go on, and this process with it
 		return container.Start(process)
 	}
-	unified := state.CgroupPaths[""]
+	paths := own.GetPaths()
+	unified := paths[""]
 	if unified != "" {
 		note, err := birth.Note(unified)
 		if err != nil {
@@ -54,7 +49,7 @@ func startBorn(root string, container *libcontainer.Container, process *libconta
 	}
 	whole := config.Cgroups
 	defer func() { config.Cgroups = whole }()
-	entered, err := birth.In(dirsV1(state.CgroupPaths), func() error {
+	entered, err := birth.In(dirsV1(paths), func() error {
 		giveBack, err := takeCgroups(container, config)
 		defer giveBack()
 		if err != nil {
@@ -73,11 +68,13 @@ func startBorn(root string, container *libcontainer.Container, process *libconta
 	if err != nil {
 		return err
 	}
-	if unified != "" && !isIn(unified, pid) {
-		_ = cgroups.WriteCgroupProc(unified, pid) // as libcontainer does, which takes it for a help to others
+	if unified != "" {
+		if pids, err := cgroups.GetPids(unified); err != nil || !slices.Contains(pids, pid) {
+			_ = cgroups.WriteCgroupProc(unified, pid) // as libcontainer does, which takes it for a help to others
+		}
 	}
 	// On a full disk there may be room for one.
-	if err := os.Remove(filepath.Join(root, container.ID(), stateFile)); err != nil {
+	if err := os.Remove(filepath.Join(r.Root, container.ID(), stateFile)); err != nil {
 		return err
 	}
 	// Container.config is still without limits: those are what Set goes back to when it fails.
@@ -153,10 +150,4 @@ func isFreezing(dir string) bool {
 	}
 	text, err := cgroups.ReadFile(dir, "freezer.parent_freezing")
 	return err == nil && strings.TrimSpace(text) == "1"
-}
-
-// isIn tells whether a process is in a cgroup.
-func isIn(dir string, pid int) bool {
-	text, err := cgroups.ReadFile(dir, "cgroup.procs")
-	return err == nil && slices.Contains(strings.Fields(text), strconv.Itoa(pid))
 }

@@ -217,15 +217,10 @@ func TestKilledBeforeTheLimits(t *testing.T) {
 	}
 	// As libcontainer has saved it then.
 	whole := p.container.Config()
-	state, err := p.container.State()
-	if err != nil {
-		t.Fatal(err)
-	}
 	giveBack, err := takeCgroups(p.container, &whole)
 	if err != nil {
 		t.Fatal(err)
 	}
-	clear(state.CgroupPaths)
 	if err := p.container.Set(whole); err != nil {
 		t.Fatal(err)
 	}

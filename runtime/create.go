@@ -203,7 +203,8 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	})
 	work.Begin() // beside libcontainer's own work
 	network := r.beginNetwork(o.ID, spec.Hooks, config, work)
-	if !cgroups.IsCgroup2UnifiedMode() && (images != nil || network == nil && !canBeBorn(config)) {
+	born := images == nil && !o.plain && (network != nil || canBeBorn(config)) // its own hook is taken over
+	if !born && !cgroups.IsCgroup2UnifiedMode() {
 		expectAttach()
 	}
 	undo.Add(network.undo)
@@ -231,7 +232,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := network.takeOver(config); err != nil {
 		return nil, err
 	}
-	born := images == nil && !o.plain && canBeBorn(config)
+	born = born && canBeBorn(config)
 	if born && !work.MadeCgroups() {
 		if err := cgroup.Apply(-1); err != nil { // makes them, moves nobody
 			return nil, fmt.Errorf("unable to apply cgroup configuration: %w", explainCgroup(err))
@@ -245,7 +246,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	case images != nil:
 		err = container.Restore(process, images)
 	case born:
-		err = startBorn(r.Root, container, process, config, cgroup)
+		err = r.startBorn(container, process, config, cgroup)
 	default:
 		err = container.Start(process)
 	}

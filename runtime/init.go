@@ -27,7 +27,7 @@ func init() {
 		go meetTypes()
 		first := keepDescriptors()
 		if !expectFilter(first - 1) {
-			expectFilter(first - 2) // the last may be the note of package birth
+			expectFilter(first - 2) // the last may have been the note of package birth
 		}
 		libcontainer.Init() // does not return
 	}

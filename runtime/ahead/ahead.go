@@ -5,7 +5,7 @@
 // That process is a Go program of its own in which libcontainer makes one mount
 // after the other, with some twenty system calls each, while everybody waits for it.
 // Here a mount takes three to five, in a thread that runs beside the rest
-// of the creation, most of all beside the wait of [runtime.ExpectAttach]. What
+// of the creation, on cgroup v2 most of all beside the wait of [runtime.ExpectAttach]. What
 // needs the container's process (procfs shows its PID namespace, cgroupfs its cgroup
 // namespace), and all that is rare, is left to libcontainer.
 //
@@ -35,6 +35,8 @@ type Work struct {
 	named chan struct{}
 	// cgroups: MakeCgroups was called.
 	cgroups bool
+	// applied: Apply had no error.
+	applied bool
 	// mnt, net and ipc are the new namespaces; nil without one.
 	mnt, net, ipc *os.File
 }
@@ -100,6 +102,7 @@ func (w *Work) Apply(config *configs.Config) error {
 		}
 	}
 	config.Mounts, config.Devices = w.plan.rest, w.plan.devices
+	w.applied = true
 	return nil
 }
 

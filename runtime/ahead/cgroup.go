@@ -30,8 +30,8 @@ func (w *Work) MakeCgroups() {
 	}()
 }
 
-// MadeCgroups tells, after Apply without an error, whether they are there.
-func (w *Work) MadeCgroups() bool { return w != nil && w.cgroups }
+// MadeCgroups tells, after Apply, whether they are there.
+func (w *Work) MadeCgroups() bool { return w != nil && w.cgroups && w.applied }
 
 // cgroupsMade are the mounts that show them.
 type cgroupsMade struct {

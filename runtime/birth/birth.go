@@ -17,9 +17,9 @@ import "C"
 
 import (
 	"os"
-	"path/filepath"
 	"time"
 
+	"github.com/opencontainers/cgroups"
 	"golang.org/x/sys/unix"
 
 	"blackhole/internal/memfile"
@@ -39,7 +39,7 @@ func In(dirs []string, f func() error) (entered bool, err error) {
 		defer close(done)
 		tid = unix.Gettid()
 		for _, dir := range dirs {
-			if err = enter(dir); err != nil {
+			if err = cgroups.WriteFile(dir, "tasks", "0"); err != nil {
 				return
 			}
 		}
@@ -53,20 +53,6 @@ func In(dirs []string, f func() error) (entered bool, err error) {
 		time.Sleep(20 * time.Microsecond)
 	}
 	return entered, err
-}
-
-// enter moves the calling thread.
-func enter(dir string) error {
-	file := filepath.Join(dir, "tasks")
-	fd, err := unix.Open(file, unix.O_WRONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return &os.PathError{Op: "open", Path: file, Err: err}
-	}
-	defer unix.Close(fd)
-	if _, err := unix.Write(fd, []byte("0")); err != nil {
-		return &os.PathError{Op: "write", Path: file, Err: err}
-	}
-	return nil
 }
 
 // magic begins a note, the rest of which is the path; clone.c has the same.
