@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"blackhole/internal/bytesize"
 )
 
 func parse(t *testing.T, texts ...string) *Config {
@@ -251,7 +253,7 @@ func TestSeveralFaults(t *testing.T) {
   a: {}
 `)})
 	want := `f:3:17: services.a.resources.memroy: unknown key "memroy", did you mean "memory"?
-f:3:44: services.a.resources.memory.limit: cannot read "12Q" as a size: unknown unit "Q", ` + sizeForms + `
+f:3:44: services.a.resources.memory.limit: cannot read "12Q" as a size: unknown unit "Q", ` + bytesize.Forms + `
 f:4:12: services.a.args[0]: the item is empty; write "" for an empty text
 f:4:15: services.a.args[1]: cannot use a list here: expected a single value
 f:5:3: duplicate key "a", first written in line 2`
