@@ -30,9 +30,10 @@ TEST_PACKAGES := bats busybox-static runc crun jq nginx redis-server redis-tools
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-build: ## the static binaries, build/blackhole, build/blackhole-top beside it, and the containerd shim
+build: ## the static binaries: build/blackhole, beside it blackhole-services and blackhole-top, and the containerd shim
 	@tests/need gcc libc6-dev pkg-config libseccomp-dev
-	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(BLACKHOLE) .
+	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS) oci" -ldflags "$(LDFLAGS)" -o $(BLACKHOLE) .
+	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(BLACKHOLE)-services .
 	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(BLACKHOLE)-top ./cmd/blackhole-top
 	CGO_ENABLED=1 $(GO) build -trimpath -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o $(SHIM) ./cmd/containerd-shim-blackhole-v2
 
@@ -50,6 +51,7 @@ test: build test-tools ## every test
 test-unit: ## unit and golden tests
 	@tests/need pkg-config libseccomp-dev $(TEST_PACKAGES)
 	$(GO) vet -tags "$(TAGS)" ./...
+	$(GO) vet -tags "$(TAGS) oci" .
 	$(GO) test -race -tags "$(TAGS)" ./...
 
 test-bats: build test-tools ## the built binary as its user runs it; BATS=FILE for a part
@@ -133,7 +135,7 @@ bench-shim: build ## memory and time of the containerd shim beside containerd's 
 
 install: build ## into PREFIX (/usr/local), below DESTDIR if set
 	install -D -m 755 $(BLACKHOLE) $(DESTDIR)$(PREFIX)/bin/blackhole
-	install -D -m 755 $(BLACKHOLE)-top $(DESTDIR)$(PREFIX)/libexec/blackhole/blackhole-top
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/libexec/blackhole $(BLACKHOLE)-services $(BLACKHOLE)-top
 	install -D -m 755 $(SHIM) $(DESTDIR)$(PREFIX)/bin/containerd-shim-blackhole-v2
 	install -D -m 644 examples/blackhole.yaml $(DESTDIR)$(PREFIX)/share/doc/blackhole/blackhole.yaml
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/blackhole docs/supervisor.md docs/control-socket.md docs/metrics.md

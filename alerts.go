@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -16,7 +18,7 @@ import (
 func alertsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "alerts",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "show what went wrong with services, and when it was over",
 		ArgsUsage: "[SERVICE…]",
 		Description: "From the event log, oldest first; needs no supervisor. Of what is wrong now, status tells\n" +

@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -18,7 +20,7 @@ import (
 func applyCommand() *cli.Command {
 	return &cli.Command{
 		Name:     "apply",
-		Category: serviceCommands,
+		Category: ofServices,
 		Usage:    "bring the running services to the configuration as it is now",
 		Description: "Prints what differs, and what becomes of each service, and then does it: limits change in\n" +
 			"place, services are added and removed, and restarted only where what they are cannot change\n" +

@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -21,7 +23,7 @@ import (
 func auditCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "audit",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "say how exposed services are, from 0 to 10, and what would lower it",
 		ArgsUsage: "[SERVICE…]",
 		Description: "How much of the host somebody could reach who took over a service's program. Without\n" +

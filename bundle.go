@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -9,7 +11,7 @@ import (
 func bundleCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "bundle",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "write a service as a bundle that any OCI runtime runs",
 		ArgsUsage: "SERVICE FOLDER [-- PROGRAM ARGS…]",
 		Description: "FOLDER is made, or empty, or a bundle that this command wrote: then it is brought up to\n" +

@@ -12,7 +12,7 @@ import (
 func checkpointCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "checkpoint",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "save the processes of a running container, to be restored later",
 		ArgsUsage: "CONTAINER-ID",
 		Description: "It takes criu(8). The container is removed unless it is left running, and runs on if it cannot\n" +

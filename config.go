@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -11,7 +13,7 @@ import (
 func configCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "config",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "print the configuration with all defaults merged in",
 		ArgsUsage: "[SERVICE]",
 		Description: "Without SERVICE it prints the whole configuration. The result is a configuration file\n" +

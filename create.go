@@ -15,7 +15,7 @@ import (
 func createCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "create",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "create a container whose program waits for start",
 		ArgsUsage: "CONTAINER-ID",
 		Description: "The container is made from a bundle: a folder with config.json and a root file system.\n" +

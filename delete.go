@@ -11,7 +11,7 @@ import (
 func deleteCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "delete",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "remove a container that has stopped, and all that it holds",
 		ArgsUsage: "CONTAINER-ID",
 		Flags: []cli.Flag{

@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -18,7 +20,7 @@ import (
 func doctorCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "doctor",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "say what this host lacks, and why services are in trouble",
 		ArgsUsage: "[SERVICE…]",
 		Description: "Without SERVICE: the host, and all services and containers. Own figures tell why one is in\n" +

@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -11,7 +13,7 @@ import (
 func downCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "down",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "stop services",
 		ArgsUsage: "[SERVICE…]",
 		Description: "In the reverse order of their dependencies, each by its stop signal and, after its\n" +

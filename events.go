@@ -12,7 +12,7 @@ import (
 func eventsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "events",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "print OOM kills and statistics of a container as they come",
 		ArgsUsage: "CONTAINER-ID",
 		Description: "Each event is a line of JSON in runc's form: {\"type\":\"oom\"} for each process that the kernel\n" +

@@ -13,7 +13,7 @@ import (
 func execCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "exec",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "run another program in a container",
 		ArgsUsage: "CONTAINER-ID PROGRAM ARGS…, or --process FILE CONTAINER-ID",
 		Description: "The process is like the container's first, with what the flags change; it is in the same\n" +

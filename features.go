@@ -11,7 +11,7 @@ import (
 func featuresCommand() *cli.Command {
 	return &cli.Command{
 		Name:     "features",
-		Category: ociCommands,
+		Category: ofOCI,
 		Usage:    "print what this runtime can do as JSON",
 		Description: "The form is that of features.md in the OCI runtime specification. It is about the runtime\n" +
 			"alone: what the host lacks is not left out.",

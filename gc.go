@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -15,7 +17,7 @@ import (
 func gcCommand() *cli.Command {
 	return &cli.Command{
 		Name:     "gc",
-		Category: serviceCommands,
+		Category: ofServices,
 		Usage:    "remove what dead containers left behind",
 		Description: "Containers under --root that a killed command left half made: their cgroups, processes, mounts and\n" +
 			"state. Interfaces, addresses, names of network namespaces and firewall rules that blackhole made,\n" +

@@ -11,7 +11,7 @@ import (
 func killCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "kill",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "send a signal to a container's first process",
 		ArgsUsage: "CONTAINER-ID [SIGNAL]",
 		Description: "SIGNAL is a name, with or without SIG, or a number; SIGTERM is the default. SIGKILL reaches\n" +

@@ -18,7 +18,7 @@ import (
 func listCommand() *cli.Command {
 	return &cli.Command{
 		Name:     "list",
-		Category: ociCommands,
+		Category: ofOCI,
 		Usage:    "list the containers in the state folder (--root)",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: "table", Usage: "`FORMAT`: table or json"},

@@ -10,7 +10,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"blackhole/internal/printable"
-	"blackhole/spec"
 )
 
 // setUpLog directs the log, which libcontainer writes as well. A person at a
@@ -118,11 +117,16 @@ func exitCode(err error) int {
 	return 1
 }
 
+// manyLines is an error that is a list by nature, as the faults of a configuration.
+type manyLines interface {
+	error
+	ManyLines()
+}
+
 // oneLine is an error's text on one line; hooks and joined errors have more.
-// The faults of a configuration are a list by nature.
 func oneLine(err error) string {
-	var faults spec.Faults
-	if errors.As(err, &faults) {
+	var list manyLines
+	if errors.As(err, &list) {
 		return err.Error()
 	}
 	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")

@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -17,7 +19,7 @@ import (
 func logsCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "logs",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "show what services wrote to their standard output and error",
 		ArgsUsage: "[SERVICE…]",
 		Description: "Without SERVICE of all that have a log, each line behind its service's name. It needs no\n" +

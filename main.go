@@ -30,38 +30,25 @@ func main() {
 }
 
 func run() error {
+	app := newApp()
+	if err := beServices(app, os.Args); err != nil {
+		return err
+	}
 	if err := headroom.Descriptors(headroom.DescriptorsOfAny); err != nil {
 		return err
 	}
-	app := newApp()
 	return app.Run(flagsFirst(app, os.Args))
 }
 
+// Categories of the help.
 const (
-	serviceCommands = "service commands"
-	ociCommands     = "OCI commands"
+	ofServices = "service commands"
+	ofOCI      = "OCI commands"
 )
 
-// commands lists what blackhole does, in the order of the help.
+// commands lists what this build of blackhole does, in the order of the help.
 func commands() []*cli.Command {
-	return []*cli.Command{
-		validateCommand(),
-		configCommand(),
-		specCommand(),
-		bundleCommand(),
-		planCommand(),
-		recommendCommand(),
-		auditCommand(),
-		upCommand(),
-		downCommand(),
-		restartCommand(),
-		applyCommand(),
-		statusCommand(),
-		topCommand(),
-		logsCommand(),
-		alertsCommand(),
-		doctorCommand(),
-		seccompCommand(),
+	return append(serviceCommands(),
 		createCommand(),
 		startCommand(),
 		stateCommand(),
@@ -78,10 +65,8 @@ func commands() []*cli.Command {
 		checkpointCommand(),
 		restoreCommand(),
 		featuresCommand(),
-		gcCommand(),
 		hookCommand(),
-		manCommand(),
-	}
+	)
 }
 
 func newApp() *cli.App {

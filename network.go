@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/urfave/cli/v2"
@@ -10,7 +9,7 @@ import (
 	"blackhole/bundle"
 	"blackhole/hooks"
 	"blackhole/hooks/params"
-	"blackhole/spec"
+	"blackhole/internal/bytesize"
 )
 
 // loadBundle reads config.json, and lets this program shape the container's
@@ -20,7 +19,7 @@ func loadBundle(dir string) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := params.AddHooks(config, os.Executable); err != nil {
+	if err := params.AddHooks(config, hookProgram); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
 	return config, nil
@@ -66,29 +65,19 @@ func changeBandwidth(c *cli.Context, id string) (undo func() error, err error) {
 	return func() error { return network.Shape(id, old) }, network.Shape(id, want)
 }
 
-// shapeNetwork brings a service's network to the bandwidth of its bundle.
-func shapeNetwork(service string, p params.Params) error {
-	return new(hooks.Network).Shape(service, hooks.Bandwidth{
-		IngressRate: p.IngressRate, EgressRate: p.EgressRate, IngressBurst: p.IngressBurst, EgressBurst: p.EgressBurst,
-	})
-}
-
 // amount reads a flag, if it was given, in the units of the configuration.
 func amount(c *cli.Context, flag string, to *uint64) error {
 	if !c.IsSet(flag) {
 		return nil
 	}
-	var rate spec.Rate
-	var size spec.Size
-	var err error
+	read, what := bytesize.Parse, "a size"
 	if flag == "ingress-rate" || flag == "egress-rate" {
-		err = rate.UnmarshalText([]byte(c.String(flag)))
-	} else {
-		err = size.UnmarshalText([]byte(c.String(flag)))
+		read, what = bytesize.ParseRate, "a rate"
 	}
-	*to = uint64(rate) + uint64(size)
+	n, err := read(c.String(flag))
 	if err != nil {
-		return fmt.Errorf("--%s: %w", flag, err)
+		return fmt.Errorf("--%s: cannot read %q as %s: %w", flag, c.String(flag), what, err)
 	}
+	*to = uint64(n)
 	return nil
 }

@@ -5,7 +5,7 @@ import "github.com/urfave/cli/v2"
 func pauseCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "pause",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "freeze all processes of a container",
 		ArgsUsage: "CONTAINER-ID",
 		Action: func(c *cli.Context) error {

@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -17,7 +19,7 @@ import (
 func planCommand() *cli.Command {
 	return &cli.Command{
 		Name:     "plan",
-		Category: serviceCommands,
+		Category: ofServices,
 		Usage:    "compare what the services may use with what the host has",
 		Description: "Adds up the limits of all services: CPUs, memory, swap, disks, network, processes and\n" +
 			"descriptors. What is over is told with the services that ask for most, at the line to\n" +

@@ -10,7 +10,7 @@ import (
 func psCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "ps",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "list the processes of a container",
 		ArgsUsage: "CONTAINER-ID [PS-OPTIONS…]",
 		Description: "PS-OPTIONS are those of ps(1), default -ef; its output must have the column PID. As JSON it is\n" +

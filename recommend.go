@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -15,7 +17,7 @@ import (
 func recommendCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "recommend",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "print limits that fit what services were seen to use",
 		ArgsUsage: "[SERVICE…]",
 		Description: "From the supervisor's record (monitor.history, a week by default), with the evidence beside\n" +

@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -9,7 +11,7 @@ import (
 func restartCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "restart",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "end services in good order and start them anew",
 		ArgsUsage: "[SERVICE…]",
 		Description: "Without SERVICE all. One that is stopped or has failed is started. Waits until they are\n" +

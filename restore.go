@@ -11,7 +11,7 @@ import (
 func restoreCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "restore",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "make a container from what checkpoint saved, and let it go on",
 		ArgsUsage: "CONTAINER-ID",
 		Description: "The bundle is the container's own, or one like it. In all else it is like run; criu's own\n" +

@@ -5,7 +5,7 @@ import "github.com/urfave/cli/v2"
 func resumeCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "resume",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "let the processes of a paused container go on",
 		ArgsUsage: "CONTAINER-ID",
 		Action: func(c *cli.Context) error {

@@ -9,7 +9,7 @@ import (
 func runCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "run",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "create a container, run its program and delete it",
 		ArgsUsage: "CONTAINER-ID",
 		Description: "The exit code is the program's, or 128 + n if it died by signal n. All signals are handed on\n" +

@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -19,7 +21,7 @@ import (
 func seccompCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "seccomp",
-		Category:    serviceCommands,
+		Category:    ofServices,
 		Usage:       "make seccomp profiles",
 		Subcommands: []*cli.Command{seccompRecordCommand()},
 		Action: func(c *cli.Context) error {

@@ -1,8 +1,9 @@
+//go:build !oci
+
 package main
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/urfave/cli/v2"
@@ -65,11 +66,11 @@ func translateLoaded(c *cli.Context, config *spec.Config, name string, program [
 // translateService checks and translates a service of a loaded configuration, and
 // prints nothing: what this host cannot do is returned.
 func translateService(config *spec.Config, name string, program []string) (*spec.Translation, []spec.Fault, error) {
-	self, err := os.Executable()
+	path, err := hookProgram()
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot find the path of this program, which is its bundles' hooks too: %w", err)
 	}
-	return config.Prepare(name, host.New(), spec.Options{Args: program, HookPath: self})
+	return config.Prepare(name, host.New(), spec.Options{Args: program, HookPath: path})
 }
 
 // contents is what a service's bundle holds.

@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -12,7 +14,7 @@ import (
 func specCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "spec",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "print the OCI configuration of a service, or write one to start from",
 		ArgsUsage: "[SERVICE [-- PROGRAM ARGS…]]",
 		Description: "With SERVICE: its config.json, as the bundle command writes it, on stdout. PROGRAM with ARGS\n" +

@@ -9,7 +9,7 @@ import (
 func startCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "start",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "let the program of a created container run",
 		ArgsUsage: "CONTAINER-ID",
 		Action: func(c *cli.Context) error {

@@ -12,7 +12,7 @@ import (
 func stateCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "state",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "print the state of a container as JSON",
 		ArgsUsage: "CONTAINER-ID",
 		Action: func(c *cli.Context) error {

@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -25,7 +27,7 @@ import (
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "status",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "show the state of the services and what they use",
 		ArgsUsage: "[SERVICE…]",
 		Description: "With what is wrong: alerts, and the last lines of a service that failed. Without a\n" +

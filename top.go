@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -7,9 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"os/signal"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -23,7 +23,7 @@ import (
 func topCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "top",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "watch what services and containers use",
 		ArgsUsage: "[SERVICE…]",
 		Description: "A live view of all containers in the state folder, supervised or not: CPU and throttling,\n" +
@@ -181,9 +181,9 @@ func topLive(c *cli.Context, o topOptions) error {
 				"blackhole status shows it once, blackhole top --batch goes on")
 		}
 	}
-	path, err := topProgram()
+	path, err := companion(topName)
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot show a live view: %w; blackhole top --batch needs none", err)
 	}
 	args := []string{
 		path, "--root", c.String("root"), "--delay", o.delay.String(),
@@ -194,23 +194,4 @@ func topLive(c *cli.Context, o topOptions) error {
 		return fmt.Errorf("cannot run %s: %w", path, err)
 	}
 	return nil
-}
-
-const topName = "blackhole-top"
-
-// topProgram finds the live view's program: beside this one, as it is built, or
-// in libexec, as it is installed.
-func topProgram() (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("cannot find the path of this program, beside which %s is: %w", topName, err)
-	}
-	dir := filepath.Dir(self)
-	places := []string{filepath.Join(dir, topName), filepath.Join(filepath.Dir(dir), "libexec", "blackhole", topName)}
-	for _, path := range places {
-		if _, err := exec.LookPath(path); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("cannot show a live view: the program %s is neither %s nor %s; blackhole top --batch needs none", topName, places[0], places[1])
 }

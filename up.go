@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -18,6 +20,7 @@ import (
 
 	"blackhole/bundle"
 	"blackhole/hooks"
+	"blackhole/hooks/params"
 	"blackhole/internal/ownthread"
 	"blackhole/netstats"
 	"blackhole/spec"
@@ -28,7 +31,7 @@ import (
 func upCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "up",
-		Category:  serviceCommands,
+		Category:  ofServices,
 		Usage:     "start services in the order of their dependencies and supervise them",
 		ArgsUsage: "[SERVICE…]",
 		Description: "Without SERVICE all of the configuration; with it those and what they depend on. Stays in\n" +
@@ -241,4 +244,11 @@ func notUp(services []supervisor.ServiceStatus) error {
 		return fmt.Errorf("cannot bring all services up: %s", strings.Join(names, ", "))
 	}
 	return nil
+}
+
+// shapeNetwork brings a service's network to the bandwidth of its bundle.
+func shapeNetwork(service string, p params.Params) error {
+	return new(hooks.Network).Shape(service, hooks.Bandwidth{
+		IngressRate: p.IngressRate, EgressRate: p.EgressRate, IngressBurst: p.IngressBurst, EgressBurst: p.EgressBurst,
+	})
 }

@@ -20,7 +20,7 @@ import (
 func updateCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "update",
-		Category:  ociCommands,
+		Category:  ofOCI,
 		Usage:     "change the limits of a container in place",
 		ArgsUsage: "CONTAINER-ID",
 		Description: "What is not given stays as it is. A change that the kernel or blackhole refuses leaves all\n" +

@@ -1,3 +1,5 @@
+//go:build !oci
+
 package main
 
 import (
@@ -16,7 +18,7 @@ import (
 func validateCommand() *cli.Command {
 	return &cli.Command{
 		Name:     "validate",
-		Category: serviceCommands,
+		Category: ofServices,
 		Usage:    "say everything that is wrong in a configuration, and what this host lacks for it",
 		Description: "Each fault is one line on stderr, FILE:LINE:COLUMN: KEY: MESSAGE, and the exit code 1.\n" +
 			"What the host cannot do though the services run is a warning.",
@@ -44,20 +46,6 @@ func validateCommand() *cli.Command {
 			return v.report(format, c.App.Writer, c.App.ErrWriter)
 		},
 	}
-}
-
-// formatFlag is --format; the first format is the default.
-func formatFlag(formats ...string) cli.Flag {
-	return &cli.StringFlag{Name: "format", Value: formats[0], Usage: "write `FORMAT`: " + strings.Join(formats, " or ")}
-}
-
-func formatOf(c *cli.Context, formats ...string) (string, error) {
-	for _, f := range formats {
-		if c.String("format") == f {
-			return f, nil
-		}
-	}
-	return "", fmt.Errorf("cannot use --format %q: it is %s", c.String("format"), strings.Join(formats, " or "))
 }
 
 // validation is one run of validate.

@@ -46,3 +46,6 @@ func (f Faults) Error() string {
 	}
 	return strings.Join(lines, "\n")
 }
+
+// ManyLines tells whoever prints it that this error is a list by nature.
+func (Faults) ManyLines() {}

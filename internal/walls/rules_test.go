@@ -159,6 +159,9 @@ func walls() []wall {
 	}
 }
 
+// ociFolders are what the program of the OCI commands is made of, with what is below.
+func ociFolders() []string { return []string{"runtime", "bundle", "hooks", "netstats", "internal"} }
+
 // commands are what no package imports.
 func commands() []string { return []string{".", "cmd", "tests", "benchmarks"} }
 

@@ -50,6 +50,26 @@ func TestStartPath(t *testing.T) {
 	}
 }
 
+// blackhole itself, without the service commands, has what starts and ends
+// containers, and no configuration, no supervisor and nothing that judges.
+func TestOCICommandsAlone(t *testing.T) {
+	all, err := listOCI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all[module].Deps) < 50 {
+		t.Fatalf("dependencies of package main not found: %v", all[module].Deps)
+	}
+	for _, path := range all[module].Deps {
+		if folder, ours := folderOf(path); ours && !slices.ContainsFunc(ociFolders(), func(f string) bool { return folder == f || below(folder, f) }) {
+			t.Errorf("%s is in the program that starts containers: %s", folder, strings.Join(chain(all, module, path), " → "))
+		}
+		if m := moduleOf(all, path); m == yaml {
+			t.Errorf("%s is in the program that starts containers: %s", path, strings.Join(chain(all, module, path), " → "))
+		}
+	}
+}
+
 func moduleOf(all map[string]*listed, path string) string {
 	if p := all[path]; p != nil && p.Module != nil {
 		return p.Module.Path

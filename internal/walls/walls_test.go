@@ -35,8 +35,14 @@ type listed struct {
 	Error      *struct{ Err string }
 }
 
-// list runs go list -deps over the whole project, once.
-var list = sync.OnceValues(func() (map[string]*listed, error) {
+// list is the whole project, once; listOCI the program of the OCI commands alone.
+var (
+	list    = sync.OnceValues(func() (map[string]*listed, error) { return listWith(tags, module+"/...") })
+	listOCI = sync.OnceValues(func() (map[string]*listed, error) { return listWith(tags+" oci", module) })
+)
+
+// listWith runs go list -deps.
+func listWith(tags, what string) (map[string]*listed, error) {
 	// go test caches a pass until a file or folder changes that the test itself
 	// looked at: look at all folders.
 	err := filepath.WalkDir("../..", func(_ string, d fs.DirEntry, err error) error {
@@ -48,7 +54,7 @@ var list = sync.OnceValues(func() (map[string]*listed, error) {
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command("go", "list", "-e", "-deps", "-tags", tags, "-json=ImportPath,Dir,Standard,GoFiles,CgoFiles,Imports,Deps,Module,Error", module+"/...")
+	cmd := exec.Command("go", "list", "-e", "-deps", "-tags", tags, "-json=ImportPath,Dir,Standard,GoFiles,CgoFiles,Imports,Deps,Module,Error", what)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -65,7 +71,7 @@ var list = sync.OnceValues(func() (map[string]*listed, error) {
 		}
 		packages[p.ImportPath] = &p
 	}
-})
+}
 
 func packages(t *testing.T) map[string]*listed {
 	t.Helper()

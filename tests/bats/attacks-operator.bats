@@ -70,7 +70,7 @@ open_to() { nobody find "$1" \( -type f -o -type s -o -type p \) \( -readable -o
 @test "a local user gets at no state, socket, secret or log, whatever the umask of who started it" {
 	local mask base=$work
 	chmod 711 "$work"
-	cp "$BLACKHOLE" "$work/blackhole"
+	cp "$BLACKHOLE" "$BLACKHOLE-services" "$work"
 	config=$work/blackhole.yaml
 	for mask in 000 077 022; do
 		pre=m$$x$mask

@@ -224,6 +224,6 @@ here() { refused "services: {a: {$1}}" "1:$2"; }
 	chmod 755 "$work"
 	echo 'services: {}' >f.yaml
 	chmod 600 f.yaml
-	cp "$BLACKHOLE" "$work/blackhole"
+	cp "$BLACKHOLE" "$BLACKHOLE-services" "$work"
 	fails 'f.yaml: cannot read the configuration: permission denied' env XDG_RUNTIME_DIR="$work" setpriv --reuid 65534 --clear-groups "$work/blackhole" --root /tmp/none validate -c f.yaml
 }

@@ -83,7 +83,11 @@ exited() {
 
 @test "metrics" {
 	ctr_run --detach --memory-limit=67108864 one sleep 1000
-	run -0 ctr_ task metrics --format json one
+	run ctr_ task metrics --format json one
+	((status == 0)) || {
+		tail -n 5 "$work/containerd.log" # which alone has the reason
+		return 1
+	}
 	[[ $output == *67108864* ]]
 	(($(jq '.pids.current' <<<"$output") >= 1))
 }

@@ -142,7 +142,7 @@ fill() { dd if=/dev/zero bs=4k status=none >>"$work/small/fill" || true; }
 		services: {@a: {executable: /bin/sh, args: [-c, "echo begun; sleep 1000"], stop: {timeout: 0s}}}
 	Y
 	chmod 711 "$work"
-	cp "$BLACKHOLE" "$work/blackhole" # wherever the one under test is
+	cp "$BLACKHOLE" "$BLACKHOLE-services" "$work" # wherever the one under test is
 	as() {
 		local gid=$1
 		shift

@@ -11,7 +11,8 @@ setup() {
 	chmod 755 "$work"
 	install -d -o nobody "$work/user" "$work/user/run"
 	cp "$(command -v "$BLACKHOLE")" "$work/user/runtime"
-	chmod 755 "$work/user/runtime"
+	[[ ! -x $BLACKHOLE-services ]] || cp "$BLACKHOLE-services" "$work/user/blackhole-services" # ours becomes it
+	chmod 755 "$work/user/"*
 	cp -a "$bundle" "$work/user/bundle"
 	rm "$work/user/bundle/config.json"
 	chown -R nobody "$work/user/bundle"

@@ -293,7 +293,7 @@ ascii_history() { [[ $(pane | grep "^${pre}burn") == *[_.:=+*#-] ]]; }
 	shows '*cannot use the terminal (TERM="nonsense")*ended*'
 	end_terminal
 	mkdir "$work/alone"
-	cp "$BLACKHOLE" "$work/alone"
+	cp "$BLACKHOLE" "$BLACKHOLE-services" "$work/alone"
 	on_terminal 120 10 "$work/alone/blackhole --root $root top"
 	shows '*cannot show a live view: the program blackhole-top is neither*ended*'
 }

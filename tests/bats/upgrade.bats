@@ -39,8 +39,14 @@ up_names() {
 	logdir=$root/@supervisor/log
 }
 
-# use BINARY: takes the place of the one before.
-use() { cp "$1" "$work/blackhole.new" && mv "$work/blackhole.new" "$work/blackhole"; }
+# use BINARY: takes the place of the one before, with what it becomes.
+use() {
+	local with
+	for with in -services ""; do
+		[[ -x $1$with ]] || continue # builds of one program
+		cp "$1$with" "$work/blackhole.new" && mv "$work/blackhole.new" "$work/blackhole$with"
+	done
+}
 
 # made: containers running, paused, created and stopped, by the build in use.
 made() {
