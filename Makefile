@@ -15,7 +15,7 @@ PREFIX    ?= /usr/local
 BATS      ?=
 # Those that cgroups matter to, as halves for two guests; all files would take half
 # an hour on a busy host. The second half measures more, and runs beside less.
-GUEST_FIRST  := $(addprefix tests/bats/,life.bats leftovers.bats update.bats limits.bats clock.bats)
+GUEST_FIRST  := $(addprefix tests/bats/,born.bats life.bats leftovers.bats update.bats limits.bats clock.bats)
 GUEST_SECOND := $(addprefix tests/bats/,effects bundle.bats violations-v2.bats supervisor_v2.bats cgroup-full.bats containerd-checkpoint.bats)
 GUEST_BATS   ?= $(GUEST_FIRST) $(GUEST_SECOND)
 GUEST        := tests/guest/run -r -t 1500 -- env BLACKHOLE=$(BLACKHOLE) bats --print-output-on-failure
@@ -105,6 +105,7 @@ test-tools:
 	@tests/need $(TEST_PACKAGES)
 	@mkdir -p build/tests
 	@CGO_ENABLED=0 $(GO) build -o build/tests ./tests/cmd/...
+	@CGO_ENABLED=1 $(GO) test -c -tags "$(TAGS)" -ldflags "$(LDFLAGS)" -o build/tests/runtime.test ./runtime
 	@cd tests/tools/cri && CGO_ENABLED=0 $(GO) build -o $(CURDIR)/build/tests/cri .
 	@gcc -std=gnu11 -O1 -Wall -Wextra -Werror -static -o build/tests/load tests/cmd/load/load.c
 

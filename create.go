@@ -51,7 +51,6 @@ func createOptions(c *cli.Context) (runtime.CreateOptions, error) {
 	if err := wantArgs(c, 1, 1); err != nil {
 		return runtime.CreateOptions{}, err
 	}
-	runtime.ExpectAttach()
 	o := runtime.CreateOptions{
 		ID:            c.Args().First(),
 		Bundle:        c.String("bundle"),

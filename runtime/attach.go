@@ -4,16 +4,12 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"time"
-
-	"github.com/opencontainers/cgroups"
 )
 
-// ExpectAttach tells the kernel that soon a process will be moved into a cgroup,
-// and returns at once. For whoever is about to Create, Run or Restore and
-// has other things to do first; Exec does it itself. It is for hosts with cgroup v2 alone:
-// elsewhere most first processes are born in their cgroups (package birth), which the move
-// would keep waiting, and Create does it itself where one is not.
+// expectAttach tells the kernel that soon a process will be moved into a cgroup,
+// and returns at once. It is for a creation whose first process is not born in its cgroups
+// (package birth), and which has other things to do first; beside one that is born there the
+// move would keep it waiting, for it holds cgroup_mutex.
 //
 // Each move takes cgroup_threadgroup_rwsem for writing. When nothing was moved
 // for a while, that first waits for an RCU grace period (percpu_down_write,
@@ -23,65 +19,7 @@ import (
 // wait runs beside all that is done before there is a process to be moved.
 //
 // It is a hint: what keeps it from working costs that time, nothing else.
-func ExpectAttach() {
-	if cgroups.IsCgroup2UnifiedMode() {
-		expectAttach()
-	}
-}
-
-func expectAttach() { go stay() }
-
-// stay moves this process to where it is.
-func stay() { moveToOwn("/proc/self/cgroup", cgroupMount) }
-
-// Attaches is ExpectAttach for a process that creates many containers: each that is
-// begun some time after the last would wait anew. As long as they are begun, and a
-// little longer, this process is moved so often that the kernel stays in the
-// state in which nobody waits. The zero value is ready.
-type Attaches struct {
-	mu    sync.Mutex
-	until time.Time // zero: nobody moves it
-}
-
-// A grace period takes 4 ms at least. To move a process that often takes less than a
-// hundredth of a processor.
-const (
-	attachInterval = 2 * time.Millisecond
-	attachesLast   = 40 * time.Millisecond
-)
-
-// Expect tells that a creation has begun; see ExpectAttach for the hosts that it is for.
-func (a *Attaches) Expect() {
-	if cgroups.IsCgroup2UnifiedMode() {
-		a.expect(stay)
-	}
-}
-
-func (a *Attaches) expect(move func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.until.IsZero() {
-		go a.move(move)
-	}
-	a.until = time.Now().Add(attachesLast)
-}
-
-func (a *Attaches) move(once func()) {
-	for !a.over() {
-		once()
-		time.Sleep(attachInterval)
-	}
-}
-
-func (a *Attaches) over() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if time.Now().Before(a.until) {
-		return false
-	}
-	a.until = time.Time{}
-	return true
-}
+func expectAttach() { go moveToOwn("/proc/self/cgroup", cgroupMount) }
 
 // ownCgroup is held by whoever moves this process, from looking where it is: else it
 // could be moved back to where it was before MakeRoom.

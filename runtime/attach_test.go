@@ -54,35 +54,6 @@ func TestExpectAttachChangesNothing(t *testing.T) {
 	}
 }
 
-// The process is moved as long as creations are expected, and a little longer; not for ever.
-func TestAttaches(t *testing.T) {
-	var a Attaches
-	moves, ended := make(chan time.Time, 1000), make(chan struct{})
-	a.until = time.Now().Add(attachesLast)
-	go func() {
-		a.move(func() { moves <- time.Now() })
-		close(ended)
-	}()
-	last := time.Now()
-	for range 5 {
-		time.Sleep(attachesLast / 2)
-		last = time.Now()
-		a.expect(nil) // one is moving already
-	}
-	<-ended
-	close(moves)
-	n, latest := 0, time.Time{}
-	for at := range moves {
-		n, latest = n+1, at
-	}
-	if n < 5 || !latest.After(last) {
-		t.Errorf("moved %d times, the last %s after the last creation", n, latest.Sub(last))
-	}
-	if !a.until.IsZero() {
-		t.Error("it does not begin again")
-	}
-}
-
 func TestMoveToOwn(t *testing.T) {
 	root := t.TempDir()
 	list, file := filepath.Join(root, "list"), filepath.Join(root, "cpu/a/cgroup.procs")

@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -22,17 +23,21 @@ import (
 // bornBundle is a bundle whose cgroups are there already, so that they can be watched.
 func bornBundle(t *testing.T) (r *Runtime, o CreateOptions, config *specs.Spec, dirs []string) {
 	t.Helper()
-	if cgroups.IsCgroup2UnifiedMode() {
-		t.Skip("a first process is born in cgroups of version 1, which this host does not have")
-	}
 	dir, config := newBundle(t, "sleep", "100")
 	name := fmt.Sprintf("born-%d", os.Getpid())
 	config.Linux.CgroupsPath = "/" + name
-	writeConfig(t, dir, config)
 	mounts, err := filepath.Glob("/sys/fs/cgroup/*/cgroup.procs")
 	if err != nil {
 		t.Fatal(err)
 	}
+	if cgroups.IsCgroup2UnifiedMode() {
+		mounts = []string{"/sys/fs/cgroup/cgroup.procs"}
+		private := specs.LinuxNamespace{Type: specs.CgroupNamespace}
+		if !slices.Contains(config.Linux.Namespaces, private) {
+			config.Linux.Namespaces = append(config.Linux.Namespaces, private)
+		}
+	}
+	writeConfig(t, dir, config)
 	for _, m := range mounts {
 		cgroup := filepath.Join(filepath.Dir(m), name)
 		if err := os.Mkdir(cgroup, 0o755); err != nil {
@@ -124,6 +129,9 @@ func TestBornInItsCgroups(t *testing.T) {
 // Into a threaded cgroup no process can be made, nor moved: it is as with libcontainer,
 // for which the cgroup of version 2 beside others is a help and no more.
 func TestBornBesideAThreadedCgroup(t *testing.T) {
+	if cgroups.IsCgroup2UnifiedMode() {
+		t.Skip("there are no cgroups of version 1 here")
+	}
 	r, o, _, dirs := bornBundle(t)
 	i := slices.IndexFunc(dirs, func(dir string) bool {
 		return os.WriteFile(filepath.Join(dir, "cgroup.type"), []byte("threaded"), 0) == nil
@@ -147,6 +155,9 @@ func TestNotBornWithHooks(t *testing.T) {
 	limit := int64(64 << 20)
 	config.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
 	memory := filepath.Join("/sys/fs/cgroup/memory", o.ID, "memory.limit_in_bytes")
+	if cgroups.IsCgroup2UnifiedMode() {
+		memory = filepath.Join("/sys/fs/cgroup", o.ID, "memory.max")
+	}
 	config.Hooks = &specs.Hooks{CreateRuntime: []specs.Hook{{Path: "/bin/sh", Args: []string{"sh", "-c", "cat " + memory + " /proc/self/cgroup >" + out}}}}
 	writeConfig(t, o.Bundle, config)
 	moved := writes(t, dirs, "cgroup.procs")
@@ -163,6 +174,9 @@ func TestNotBornWithHooks(t *testing.T) {
 // Below a frozen cgroup a creation waits until it is thawed, but its thread is not frozen
 // in it: nothing of this process could go on that waits for all threads.
 func TestNotBornBelowAFrozenCgroup(t *testing.T) {
+	if cgroups.IsCgroup2UnifiedMode() {
+		t.Skip("no thread of this process is in a cgroup of version 2")
+	}
 	r, o, config, dirs := bornBundle(t)
 	freezer := "/sys/fs/cgroup/freezer/" + o.ID
 	if !slices.Contains(dirs, freezer) {
@@ -215,16 +229,7 @@ func TestKilledBeforeTheLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// As libcontainer has saved it then.
-	whole := p.container.Config()
-	giveBack, err := takeCgroups(p.container, &whole)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.container.Set(whole); err != nil {
-		t.Fatal(err)
-	}
-	giveBack()
+	unfinish(t, r, p)
 	if err := r.Start(o.ID, ""); !errors.Is(err, libcontainer.ErrNotExist) {
 		t.Errorf("start: %v", err)
 	}
@@ -244,5 +249,123 @@ func TestKilledBeforeTheLimits(t *testing.T) {
 	}
 	if n := r.leftovers(t); n != 0 {
 		t.Errorf("%d things are left in the state folder", n)
+	}
+}
+
+// unfinish has state.json as libcontainer saves it before there are limits.
+func unfinish(t *testing.T, r *Runtime, p *Process) {
+	t.Helper()
+	if cgroups.IsCgroup2UnifiedMode() {
+		state, err := p.container.State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		state.CgroupPaths[""] = "/sys/fs/cgroup" + noCgroup
+		state.Config.Cgroups = withoutLimits()
+		text, err := json.Marshal(state)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(r.Root, p.container.ID(), stateFile), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	whole := p.container.Config()
+	giveBack, err := takeCgroups(p.container, &whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.container.Set(whole); err != nil {
+		t.Fatal(err)
+	}
+	giveBack()
+}
+
+// A cgroup of version 2 that takes no process is libcontainer's to speak of.
+func TestNotBornWhereNoProcessCanBe(t *testing.T) {
+	if !cgroups.IsCgroup2UnifiedMode() {
+		t.Skip("there is no cgroup of version 2 alone here")
+	}
+	for file, text := range map[string]string{"cgroup.type": "threaded", "cgroup.subtree_control": "+memory"} {
+		t.Run(file, func(t *testing.T) {
+			r, o, _, dirs := bornBundle(t)
+			r.Warn = nil
+			var said [2]string
+			for i := range said {
+				_ = os.Mkdir(dirs[0], 0o755)
+				if err := os.WriteFile(filepath.Join(dirs[0], file), []byte(text), 0); err != nil {
+					t.Fatal(err)
+				}
+				o.plain = i == 1
+				if p, err := r.Create(o); err != nil {
+					before, after, _ := strings.Cut(err.Error(), "failed to write ")
+					said[i] = before + strings.TrimLeft(after, "0123456789") // a pid
+				} else {
+					at, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.pid))
+					said[i] = string(at)
+				}
+				_ = r.Delete(o.ID, true)
+			}
+			if said[0] == "" || said[0] != said[1] {
+				t.Errorf("%q, and by libcontainer alone %q", said[0], said[1])
+			}
+			if busy := strings.Contains(said[0], unix.EBUSY.Error()); busy != (file == "cgroup.subtree_control") {
+				t.Errorf("busy: %v: %s", busy, said[0])
+			}
+		})
+	}
+}
+
+// Libcontainer has no cgroup while it starts the first process; what it is asked afterwards
+// it has to know.
+func TestBornHasItsCgroup(t *testing.T) {
+	r, o, config, dirs := bornBundle(t)
+	limit := int64(64 << 20)
+	config.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
+	writeConfig(t, o.Bundle, config)
+	p := started(t, r, o)
+	loaded, err := r.load(o.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*libcontainer.Container{p.container, loaded} {
+		state, err := c.State()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var paths []string
+		for _, dir := range state.CgroupPaths {
+			paths = append(paths, dir)
+		}
+		slices.Sort(paths)
+		slices.Sort(dirs)
+		if !slices.Equal(slices.Compact(paths), dirs) || state.Config.Cgroups.Memory != limit || state.InitProcessPid != p.pid {
+			t.Errorf("pid %d, memory %d, %v; want %d, %d, %v", state.InitProcessPid, state.Config.Cgroups.Memory, paths, p.pid, limit, dirs)
+		}
+		stats, err := c.Stats()
+		if err != nil || stats.CgroupStats.MemoryStats.Usage.Limit != uint64(limit) {
+			t.Errorf("%v, %v", stats, err)
+		}
+	}
+}
+
+// A limit that the first process itself is above is told, as libcontainer does.
+func TestBornAboveItsLimit(t *testing.T) {
+	r, o, config, dirs := bornBundle(t)
+	limit := int64(128 << 10)
+	config.Linux.Resources = &specs.LinuxResources{Memory: &specs.LinuxMemory{Limit: &limit}}
+	writeConfig(t, o.Bundle, config)
+	for _, plain := range []bool{false, true} {
+		o.plain = plain
+		_, err := r.Create(o)
+		if err == nil || !strings.Contains(err.Error(), "OOM-killed (memory limit too low?)") && cgroups.IsCgroup2UnifiedMode() {
+			t.Errorf("by libcontainer alone %v: %v", plain, err)
+		}
+		for _, dir := range dirs {
+			if !missing(dir) {
+				t.Errorf("%s is left", dir)
+			}
+		}
 	}
 }

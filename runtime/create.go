@@ -203,11 +203,17 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	})
 	work.Begin() // beside libcontainer's own work
 	network := r.beginNetwork(o.ID, spec.Hooks, config, work)
-	born := images == nil && !o.plain && (network != nil || canBeBorn(config)) // its own hook is taken over
-	if !born && !cgroups.IsCgroup2UnifiedMode() {
-		expectAttach()
-	}
 	undo.Add(network.undo)
+	born := images == nil && !o.plain && canBeBorn(config, network != nil)
+	var outside *libcontainer.Container
+	switch {
+	case !born:
+		expectAttach()
+	case cgroups.IsCgroup2UnifiedMode():
+		if outside, err = newOutside(r.Root, o.ID, config); err != nil {
+			return nil, err
+		}
+	}
 	container, err := libcontainer.Create(r.Root, o.ID, config)
 	if err != nil {
 		return nil, err
@@ -232,7 +238,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := network.takeOver(config); err != nil {
 		return nil, err
 	}
-	born = born && canBeBorn(config)
+	born = born && canBeBorn(config, false)
 	if born && !work.MadeCgroups() {
 		if err := cgroup.Apply(-1); err != nil { // makes them, moves nobody
 			return nil, fmt.Errorf("unable to apply cgroup configuration: %w", explainCgroup(err))
@@ -246,7 +252,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	case images != nil:
 		err = container.Restore(process, images)
 	case born:
-		err = r.startBorn(container, process, config, cgroup)
+		container, err = r.startBorn(container, outside, process, config, cgroup)
 	default:
 		err = container.Start(process)
 	}

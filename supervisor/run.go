@@ -73,7 +73,6 @@ func (s *Supervisor) contents(config *spec.Config, name string, critical float64
 func (s *Supervisor) create(name string, log *logFile, contents func() (bundle.Contents, []string, error)) (_ *created, err error) {
 	s.creators <- struct{}{}
 	defer func() { <-s.creators }()
-	s.attaches.Expect()
 	var undo cleanup.Stack
 	defer func() { err = errors.Join(err, undo.Run()) }()
 	c, notes, err := contents()

@@ -72,7 +72,6 @@ type Supervisor struct {
 	todo     chan func()    // for the loop
 	work     sync.WaitGroup // what may still hand something to the loop
 	creators chan struct{}  // as many containers are created at a time
-	attaches runtime.Attaches
 	ctx      context.Context
 	events   *eventLog
 	watcher  *watcher
@@ -117,7 +116,6 @@ func Run(o Options, signals Signals) (err error) {
 	if err := haveProgram(config, names); err != nil {
 		return err
 	}
-	runtime.ExpectAttach() // some are started in a moment
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	s := &Supervisor{
@@ -126,7 +124,7 @@ func Run(o Options, signals Signals) (err error) {
 		monitor:  config.EffectiveIsolation().Monitor,
 		services: map[string]*service{},
 		todo:     make(chan func(), 64),
-		creators: make(chan struct{}, 2*goruntime.NumCPU()), // half of the time each of them waits for the kernel
+		creators: make(chan struct{}, 2*goruntime.NumCPU()), // each of them waits too: for its first process, for hooks
 		ctx:      ctx,
 		ticks:    time.NewTicker(logInterval),
 	}

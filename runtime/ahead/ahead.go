@@ -5,7 +5,7 @@
 // That process is a Go program of its own in which libcontainer makes one mount
 // after the other, with some twenty system calls each, while everybody waits for it.
 // Here a mount takes three to five, in a thread that runs beside the rest
-// of the creation, on cgroup v2 most of all beside the wait of [runtime.ExpectAttach]. What
+// of the creation. What
 // needs the container's process (procfs shows its PID namespace, cgroupfs its cgroup
 // namespace), and all that is rare, is left to libcontainer.
 //

@@ -1,23 +1,24 @@
-// Package birth has a container's first process born in its cgroups, on hosts with
-// cgroup v1, where libcontainer moves it there.
+// Package birth has a container's first process born in its cgroups, where libcontainer
+// moves it there.
 //
 // Moving a process takes cgroup_threadgroup_rwsem for writing, which first waits for an
-// RCU grace period (see [runtime.ExpectAttach]): most of the time that a creation
-// takes. Two ways into a cgroup do without. A thread that moves itself alone, by writing 0
+// RCU grace period (runtime/attach.go): most of the time that a creation
+// takes. Two ways into a cgroup do without. clone3(2) makes a process in a cgroup of version 2
+// (CLONE_INTO_CGROUP): [Note] tells libcontainer's nsexec of the cgroup, whose clone(2) the linker
+// puts clone.c in the place of. And a thread that moves itself alone, by writing 0
 // to the file tasks of a cgroup of version 1, takes no lock, for its process stays what
 // it is (cgroup_procs_write_start in kernel/cgroup/cgroup.c), and what it forks is where it
-// is. And clone3(2) makes a process in a cgroup of version 2 (CLONE_INTO_CGROUP). [In] is
-// the first way. The second is for hosts that have a hierarchy of version 2 beside those of
-// version 1: [Note] tells libcontainer's nsexec, whose clone(2) the linker puts clone.c in
-// the place of.
+// is: [In].
 package birth
 
 // #cgo LDFLAGS: -Wl,--wrap=clone
 import "C"
 
 import (
+	"math"
 	"os"
 	"time"
+	"unsafe"
 
 	"github.com/opencontainers/cgroups"
 	"golang.org/x/sys/unix"
@@ -59,9 +60,22 @@ func In(dirs []string, f func() error) (entered bool, err error) {
 const magic = "blackhole cgroup 1\n"
 
 // Note is a file which, as the last of libcontainer.Process.ExtraFiles, has the
-// container's first process born in a cgroup of version 2. Where the kernel cannot do
-// that (before Linux 5.7, or where the cgroup takes no process) it is born where its
+// container's first process born in a cgroup of version 2. Where the kernel does not do
+// that (see [IntoCgroup]; or the cgroup takes no process) it is born where its
 // creator is. It is closed before the process is in the container.
 func Note(dir string) (*os.File, error) {
 	return memfile.Sealed("cgroup", []byte(magic+dir))
+}
+
+// IntoCgroup tells whether the kernel makes processes in a cgroup of version 2 (clone3(2),
+// CLONE_INTO_CGROUP, since Linux 5.7), and lets this process have it do so: container engines forbid
+// clone3(2) to what they run.
+func IntoCgroup() bool {
+	// What no kernel takes: a signal that there is not, and as a cgroup no descriptor. One that does not know the
+	// flag says that there is too much, E2BIG.
+	const into, exitSignal, cgroup = 0, 4, 10 // struct clone_args
+	var args [11]uint64
+	args[into], args[exitSignal], args[cgroup] = unix.CLONE_INTO_CGROUP, math.MaxUint64, math.MaxUint64
+	_, _, err := unix.Syscall(unix.SYS_CLONE3, uintptr(unsafe.Pointer(&args)), unsafe.Sizeof(args), 0)
+	return err == unix.EINVAL
 }

@@ -104,7 +104,6 @@ func mountRootfs(rootfs string, r *api.CreateTaskRequest) error {
 // configuration is loaded here; what containerd wrote is run unchanged but for
 // the network hooks that its annotations ask for.
 func (c *container) make() (err error) {
-	runtime.ExpectAttach()
 	spec, err := bundle.Load(c.bundle)
 	if err != nil {
 		return err
