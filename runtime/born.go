@@ -23,17 +23,17 @@ func canBeBorn(config *configs.Config, withoutHooks bool) bool {
 }
 
 // startBorn is container.Start with the first process born in its cgroups; own manages
-// the same ones, which are there. Outside is the container as newOutside has it, on
-// version 2 alone. Libcontainer has no cgroups meanwhile: it would move the process to where it
+// the same ones, which are there. Out is the same container on version 2, and nil on version 1.
+// Libcontainer has no cgroups meanwhile: it would move the process to where it
 // is, and wait for that. State.json has neither them nor limits until these are set, see
-// unfinished. What is returned takes the container's place, also with an error.
-func (r *Runtime) startBorn(container, outside *libcontainer.Container, process *libcontainer.Process, config *configs.Config, own cgroups.Manager) (*libcontainer.Container, error) {
+// unfinished. What is returned takes the container's place.
+func (r *Runtime) startBorn(container *libcontainer.Container, out *outside, process *libcontainer.Process, config *configs.Config, own cgroups.Manager) (*libcontainer.Container, error) {
 	var started bool
 	var err error
 	whole := config.Cgroups
 	defer func() { config.Cgroups = whole }()
-	if outside != nil {
-		started, err = startInV2(outside, process, config, own.Path(""))
+	if out != nil {
+		started, err = out.start(process, config, own.Path(""))
 	} else {
 		started, err = startInV1(container, process, config, own)
 	}
@@ -42,14 +42,14 @@ func (r *Runtime) startBorn(container, outside *libcontainer.Container, process 
 		return container, container.Start(process)
 	}
 	if err != nil {
-		return container, explainOOM(err, own)
+		return nil, explainOOM(err, own)
 	}
 	// On a full disk there may be room for one.
 	if err := os.Remove(filepath.Join(r.Root, container.ID(), stateFile)); err != nil {
-		return container, err
+		return nil, err
 	}
-	if outside != nil {
-		return r.limitV2(container, outside, whole, own)
+	if out != nil {
+		return out.limit(r.Root, own, whole)
 	}
 	// Container.config is still without limits: those are what Set goes back to when it fails.
 	limited := *config

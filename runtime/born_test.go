@@ -369,3 +369,21 @@ func TestBornAboveItsLimit(t *testing.T) {
 		}
 	}
 }
+
+// nowhere manages cgroups that are not there.
+type nowhere struct{ cgroups.Manager }
+
+func (nowhere) Set(*cgroups.Resources) error { return nil }
+func (nowhere) Path(string) string           { return "" }
+func (nowhere) GetPaths() map[string]string {
+	return map[string]string{"": "/sys/fs/cgroup/none", "pids": "/sys/fs/cgroup/pids/none"}
+}
+
+// What libcontainer then starts is as it was: a note that is closed would keep it from it.
+func TestNotBornLeavesTheProcessAsItWas(t *testing.T) {
+	p := &libcontainer.Process{ExtraFiles: []*os.File{os.Stdin}}
+	started, err := startInV1(nil, p, nil, nowhere{})
+	if started || !errors.Is(err, fs.ErrNotExist) || !slices.Equal(p.ExtraFiles, []*os.File{os.Stdin}) {
+		t.Errorf("%v, %v: %v", started, err, p.ExtraFiles)
+	}
+}

@@ -32,8 +32,14 @@ func startInV1(container *libcontainer.Container, process *libcontainer.Process,
 		if err != nil {
 			return true, err
 		}
-		defer note.Close()
-		process.ExtraFiles = append(process.ExtraFiles, note)
+		files := process.ExtraFiles
+		process.ExtraFiles = append(slices.Clone(files), note)
+		defer func() {
+			note.Close()
+			if !started {
+				process.ExtraFiles = files // the container's own manager needs no note
+			}
+		}()
 	}
 	started, err = birth.In(dirsV1(paths), func() error {
 		giveBack, err := takeCgroups(container, config)

@@ -27,27 +27,32 @@ func canBeBornV2(config *configs.Config) bool {
 	return config.Namespaces.IsPrivate(configs.NEWPID) && config.Namespaces.IsPrivate(configs.NEWCGROUP) && birth.IntoCgroup()
 }
 
-// newOutside is a container of libcontainer's that has no cgroup, in a folder that is not
-// there. Libcontainer takes that for a lack of permission, which it bears where there are no
-// limits (Apply of the cgroups' package fs2: ErrRootless), and moves nobody. Its
-// manager of version 2 does not let go of a path as that of version 1 does (takeCgroups).
-func newOutside(root, id string, config *configs.Config) (*libcontainer.Container, error) {
-	whole := config.Cgroups
+// outside is a container of libcontainer's that has no cgroup. Libcontainer takes that for a
+// lack of permission, which it bears where there are no limits (Apply of the cgroups'
+// package fs2: ErrRootless), and moves nobody. Its manager of version 2 does not let go of a
+// path as that of version 1 does (takeCgroups).
+type outside struct {
+	container *libcontainer.Container
+	config    *configs.Config // the container's own
+}
+
+// newOutside makes one in a folder that is not there.
+func newOutside(root, id string, config *configs.Config) (*outside, error) {
 	none := withoutLimits()
 	none.Path = noCgroup
-	config.Cgroups = none
-	outside, err := libcontainer.Create(root, id, config)
-	config.Cgroups = whole
-	if err != nil {
+	// What Create looks at beyond that, and warns of, is for the other to see.
+	o := &outside{config: &configs.Config{Rootfs: config.Rootfs, IntelRdt: config.IntelRdt, Cgroups: none}}
+	var err error
+	if o.container, err = libcontainer.Create(root, id, o.config); err != nil {
 		return nil, err
 	}
 	none.Path = "" // of the manager's configuration: what was asked for without a path need not be
-	return outside, os.Remove(filepath.Join(root, id))
+	return o, os.Remove(filepath.Join(root, id))
 }
 
-// startInV2 is outside.Start with the first process made in the cgroup. Where the kernel
+// start is container.Start with the first process made in the cgroup. Where the kernel
 // would not do that nothing is started.
-func startInV2(outside *libcontainer.Container, process *libcontainer.Process, config *configs.Config, dir string) (started bool, err error) {
+func (o *outside) start(process *libcontainer.Process, config *configs.Config, dir string) (started bool, err error) {
 	if why := takesNoProcess(dir); why != "" {
 		return false, errors.New(why)
 	}
@@ -57,8 +62,9 @@ func startInV2(outside *libcontainer.Container, process *libcontainer.Process, c
 	}
 	defer note.Close()
 	process.ExtraFiles = append(process.ExtraFiles, note)
-	config.Cgroups = withoutLimits()
-	if err := outside.Start(process); err != nil {
+	*o.config = *config
+	o.config.Cgroups = withoutLimits()
+	if err := o.container.Start(process); err != nil {
 		return true, err
 	}
 	if in, err := isIn(process, dir); err != nil || !in {
@@ -86,32 +92,28 @@ func takesNoProcess(dir string) string {
 	return ""
 }
 
-// limitV2 sets the limits of a container that was started outside, saves it with them, and
-// reads it back with the manager of its cgroup.
-func (r *Runtime) limitV2(container, outside *libcontainer.Container, whole *cgroups.Cgroup, own cgroups.Manager) (*libcontainer.Container, error) {
+// limit sets the limits of a container that was started, saves it with them, and reads it
+// back with the manager of its cgroup.
+func (o *outside) limit(root string, own cgroups.Manager, whole *cgroups.Cgroup) (*libcontainer.Container, error) {
 	before, _ := own.OOMKillCount() // none without the controller
 	if err := explainLimit(own.Set(whole.Resources)); err != nil {
-		return container, err
+		return nil, err
 	}
 	// Unlike version 1, the kernel takes a memory.max below what is used, and kills at once.
 	if killed, _ := own.OOMKillCount(); killed > before {
-		return container, explainOOM(explainLimit(errors.New("the first process was killed")), own)
+		return nil, explainOOM(explainLimit(errors.New("the first process was killed")), own)
 	}
-	state, err := outside.State()
+	state, err := o.container.State()
 	if err != nil {
-		return container, err
+		return nil, err
 	}
 	state.Config.Cgroups, state.CgroupPaths = whole, own.GetPaths()
 	text, err := json.Marshal(state)
 	if err != nil {
-		return container, err
+		return nil, err
 	}
-	if err := atomicfile.Create(filepath.Join(r.Root, container.ID(), stateFile), text, 0o600); err != nil {
-		return container, err
+	if err := atomicfile.Create(filepath.Join(root, o.container.ID(), stateFile), text, 0o600); err != nil {
+		return nil, err
 	}
-	limited, err := loadFile(r.Root, container.ID())
-	if err != nil {
-		return container, err
-	}
-	return limited, nil
+	return loadFile(root, o.container.ID())
 }

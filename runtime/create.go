@@ -205,12 +205,12 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	network := r.beginNetwork(o.ID, spec.Hooks, config, work)
 	undo.Add(network.undo)
 	born := images == nil && !o.plain && canBeBorn(config, network != nil)
-	var outside *libcontainer.Container
+	var out *outside
 	switch {
 	case !born:
 		expectAttach()
 	case cgroups.IsCgroup2UnifiedMode():
-		if outside, err = newOutside(r.Root, o.ID, config); err != nil {
+		if out, err = newOutside(r.Root, o.ID, config); err != nil {
 			return nil, err
 		}
 	}
@@ -248,11 +248,12 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if images == nil {
 		closers = append(closers, program.handOn(process)...)
 	}
+	started := container
 	switch {
 	case images != nil:
 		err = container.Restore(process, images)
 	case born:
-		container, err = r.startBorn(container, outside, process, config, cgroup)
+		started, err = r.startBorn(container, out, process, config, cgroup)
 	default:
 		err = container.Start(process)
 	}
@@ -287,7 +288,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 		}
 	}
 	program.keep()
-	return &created{Process{process, pid, container, &rec.recordData}, notify}, nil
+	return &created{Process{process, pid, started, &rec.recordData}, notify}, nil
 }
 
 // checkTerminal: a terminal needs someone who holds its other end.

@@ -125,6 +125,7 @@ runs() {
 	[[ ! -s $work/err ]] || { cat "$work/err"; return 1; }
 }
 
+# bats test_tags=hierarchies
 @test "a bundle runs under this binary, runc and crun unchanged" {
 	service bundle "$name" "$bundle"
 	[[ $(stat -c %u:%g:%a "$data") == 4001:4002:755 ]]

@@ -140,6 +140,7 @@ for_each_runtime() {
 	done
 }
 
+# bats test_tags=hierarchies
 @test "services have networks, names, ports and limits from the bundle alone, under this binary, runc and crun" {
 	for_each_runtime '
 		up $web $client $silent $beside
