@@ -47,7 +47,11 @@ func newOutside(root, id string, config *configs.Config) (*outside, error) {
 		return nil, err
 	}
 	none.Path = "" // of the manager's configuration: what was asked for without a path need not be
-	return o, os.Remove(filepath.Join(root, id))
+	dir := filepath.Join(root, id)
+	if err := os.Remove(dir); err != nil {
+		return nil, errors.Join(err, os.Remove(dir)) // nobody else would
+	}
+	return o, nil
 }
 
 // start is container.Start with the first process made in the cgroup. Where the kernel

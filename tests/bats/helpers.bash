@@ -40,7 +40,9 @@ make_bundle() {
 	for name in cat echo env false id kill ls ps readlink sh sleep stty test touch true tty; do
 		ln -sf busybox "$dir/rootfs/bin/$name"
 	done
-	jq '.process.args = $args' --argjson args "$(json_list "$@")" "$repo/tests/bats/config.json" >"$dir/config.json"
+	local own='.' # as engines have it: with cgroup v2, a cgroup namespace
+	[[ ! -e /sys/fs/cgroup/cgroup.controllers ]] || own='.linux.namespaces += [{type: "cgroup"}]'
+	jq "$own | .process.args = \$args" --argjson args "$(json_list "$@")" "$repo/tests/bats/config.json" >"$dir/config.json"
 }
 
 # configure JQ-FILTER [JQ-ARGS…]: changes $bundle's config.json.

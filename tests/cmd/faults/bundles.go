@@ -57,7 +57,11 @@ func (w *worker) writeBundle(id string, network bool) error {
 	if err := json.Unmarshal(configJSON, &spec); err != nil {
 		return err
 	}
-	spec["linux"].(map[string]any)["cgroupsPath"] = filepath.Join("/", w.prefix+id, "deep", id)
+	linux := spec["linux"].(map[string]any)
+	linux["cgroupsPath"] = filepath.Join("/", w.prefix+id, "deep", id)
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.controllers"); err == nil { // as engines have it with cgroup v2
+		linux["namespaces"] = append(linux["namespaces"].([]any), map[string]any{"type": "cgroup"})
+	}
 	if network || id == half {
 		hook := func(name string) []any {
 			return []any{map[string]any{"path": w.Hooks, "args": []string{"blackhole", "hook", name}, "timeout": 60}}
