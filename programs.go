@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -25,10 +26,8 @@ func companion(name string) (string, error) {
 	}
 	dir := filepath.Dir(self)
 	places := []string{filepath.Join(dir, name), filepath.Join(filepath.Dir(dir), "libexec", "blackhole", name)}
-	for _, path := range places {
-		if executable(path) {
-			return path, nil
-		}
+	if path := firstProgram(places); path != "" {
+		return path, nil
 	}
 	return "", fmt.Errorf("the program %s is neither %s nor %s", name, places[0], places[1])
 }
@@ -41,15 +40,16 @@ func hookProgram() (string, error) {
 		return self, err
 	}
 	dir := filepath.Dir(self)
-	for _, path := range []string{filepath.Join(dir, ociName), filepath.Join(dir, "..", "..", "bin", ociName)} {
-		if executable(path) {
-			return path, nil
-		}
-	}
-	return self, nil
+	places := []string{filepath.Join(dir, ociName), filepath.Join(dir, "..", "..", "bin", ociName)}
+	return cmp.Or(firstProgram(places), self), nil
 }
 
-func executable(path string) bool {
-	_, err := exec.LookPath(path)
-	return err == nil
+// firstProgram is the first path at which there is one, or "".
+func firstProgram(paths []string) string {
+	for _, path := range paths {
+		if _, err := exec.LookPath(path); err == nil {
+			return path
+		}
+	}
+	return ""
 }

@@ -36,9 +36,7 @@ func beServices(app *cli.App, args []string) error {
 	return nil
 }
 
+// asksForVersion: with one dash or two, as package flag takes it.
 func asksForVersion(arg string) bool {
-	return slices.Contains(slices.Concat(dashed("version"), dashed("v")), arg)
+	return slices.Contains([]string{"-v", "--v", "-version", "--version"}, arg)
 }
-
-// dashed is a flag as package flag takes it.
-func dashed(name string) []string { return []string{"-" + name, "--" + name} }

@@ -4,22 +4,26 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/opencontainers/cgroups"
 	"github.com/opencontainers/runc/libcontainer"
 	"github.com/opencontainers/runc/libcontainer/configs"
 	"github.com/sirupsen/logrus"
+
+	"blackhole/runtime/birth"
 )
 
 // canBeBorn tells whether a container's first process can be born in its cgroups, see
-// package birth. What runs before the limits are set would run without them, and on version 1
-// in this process's name in the cgroups: hooks, unless they will be taken over.
-func canBeBorn(config *configs.Config, withoutHooks bool) bool {
-	if config.Cgroups.Systemd || config.Cgroups.Rootless ||
-		!withoutHooks && config.HasHook(configs.Prestart, configs.CreateRuntime, configs.CreateContainer) {
-		return false
-	}
-	return !cgroups.IsCgroup2UnifiedMode() || canBeBornV2(config)
+// package birth, but for its hooks.
+func canBeBorn(config *configs.Config) bool {
+	return !config.Cgroups.Systemd && !config.Cgroups.Rootless && (!cgroups.IsCgroup2UnifiedMode() || canBeBornV2(config))
+}
+
+// runsHooks tells of hooks that would run before the limits are set, and on version 1 in
+// this process's name in the cgroups.
+func runsHooks(config *configs.Config) bool {
+	return config.HasHook(configs.Prestart, configs.CreateRuntime, configs.CreateContainer)
 }
 
 // startBorn is container.Start with the first process born in its cgroups; own manages
@@ -55,6 +59,22 @@ func (r *Runtime) startBorn(container *libcontainer.Container, out *outside, pro
 	limited := *config
 	limited.Cgroups = whole
 	return container, explainLimit(container.Set(limited))
+}
+
+// withNote has start begin a process whose first cgroup of version 2 is dir. A process that
+// was not begun is left as it was: libcontainer's own way needs no note.
+func withNote(process *libcontainer.Process, dir string, start func() (started bool, err error)) (started bool, err error) {
+	note, err := birth.Note(dir)
+	if err != nil {
+		return true, err
+	}
+	defer note.Close()
+	files := process.ExtraFiles
+	process.ExtraFiles = append(slices.Clone(files), note)
+	if started, err = start(); !started {
+		process.ExtraFiles = files
+	}
+	return started, err
 }
 
 // explainLimit is what libcontainer says of limits that it cannot set.

@@ -32,10 +32,7 @@ func bornBundle(t *testing.T) (r *Runtime, o CreateOptions, config *specs.Spec, 
 	}
 	if cgroups.IsCgroup2UnifiedMode() {
 		mounts = []string{"/sys/fs/cgroup/cgroup.procs"}
-		private := specs.LinuxNamespace{Type: specs.CgroupNamespace}
-		if !slices.Contains(config.Linux.Namespaces, private) {
-			config.Linux.Namespaces = append(config.Linux.Namespaces, private)
-		}
+		config.Linux.Namespaces = append(config.Linux.Namespaces, specs.LinuxNamespace{Type: specs.CgroupNamespace})
 	}
 	writeConfig(t, dir, config)
 	for _, m := range mounts {

@@ -27,29 +27,20 @@ func startInV1(container *libcontainer.Container, process *libcontainer.Process,
 	}
 	paths := own.GetPaths()
 	unified := paths[""]
-	if unified != "" {
-		note, err := birth.Note(unified)
-		if err != nil {
-			return true, err
-		}
-		files := process.ExtraFiles
-		process.ExtraFiles = append(slices.Clone(files), note)
-		defer func() {
-			note.Close()
-			if !started {
-				process.ExtraFiles = files // the container's own manager needs no note
+	start := func() (bool, error) {
+		return birth.In(dirsV1(paths), func() error {
+			giveBack, err := takeCgroups(container, config)
+			defer giveBack()
+			if err != nil {
+				return err
 			}
-		}()
+			return container.Start(process)
+		})
 	}
-	started, err = birth.In(dirsV1(paths), func() error {
-		giveBack, err := takeCgroups(container, config)
-		defer giveBack()
-		if err != nil {
-			return err
-		}
-		return container.Start(process)
-	})
-	if !started || err != nil || unified == "" {
+	if unified == "" {
+		return start()
+	}
+	if started, err = withNote(process, unified, start); !started || err != nil {
 		return started, err
 	}
 	if in, err := isIn(process, unified); err != nil || !in {

@@ -60,15 +60,9 @@ func (o *outside) start(process *libcontainer.Process, config *configs.Config, d
 	if why := takesNoProcess(dir); why != "" {
 		return false, errors.New(why)
 	}
-	note, err := birth.Note(dir)
-	if err != nil {
-		return true, err
-	}
-	defer note.Close()
-	process.ExtraFiles = append(process.ExtraFiles, note)
 	*o.config = *config
 	o.config.Cgroups = withoutLimits()
-	if err := o.container.Start(process); err != nil {
+	if _, err := withNote(process, dir, func() (bool, error) { return true, o.container.Start(process) }); err != nil {
 		return true, err
 	}
 	if in, err := isIn(process, dir); err != nil || !in {

@@ -204,7 +204,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	work.Begin() // beside libcontainer's own work
 	network := r.beginNetwork(o.ID, spec.Hooks, config, work)
 	undo.Add(network.undo)
-	born := images == nil && !o.plain && canBeBorn(config, network != nil)
+	born := images == nil && !o.plain && canBeBorn(config) && (network != nil || !runsHooks(config)) // its own hook is taken over
 	var out *outside
 	switch {
 	case !born:
@@ -238,7 +238,7 @@ func (r *Runtime) create(o *CreateOptions, io *foreground, images *libcontainer.
 	if err := network.takeOver(config); err != nil {
 		return nil, err
 	}
-	born = born && canBeBorn(config, false)
+	born = born && !runsHooks(config)
 	if born && !work.MadeCgroups() {
 		if err := cgroup.Apply(-1); err != nil { // makes them, moves nobody
 			return nil, fmt.Errorf("unable to apply cgroup configuration: %w", explainCgroup(err))

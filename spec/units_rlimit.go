@@ -79,9 +79,9 @@ func parseRlimit(s string) (uint64, error) {
 	if !digits(number) {
 		return 0, bad(s, what, "use a whole number, with K, M, G or T where it is bytes, or "+unlimited)
 	}
-	factor, ok := bytesize.Unit(s[len(number):])
-	if !ok {
-		return 0, bad(s, what, "unknown unit "+quote(s[len(number):])+", "+bytesize.Forms)
+	factor, err := bytesize.Unit(s[len(number):])
+	if err != nil {
+		return 0, bad(s, what, err.Error())
 	}
 	n, err := strconv.ParseUint(number, 10, 64)
 	hi, lo := bits.Mul64(n, factor)

@@ -68,14 +68,24 @@ func parse(text, forms string, rate bool) (int64, error) {
 	}
 	factor, ok := factorOf(suffix, rate)
 	if !ok {
-		return 0, errors.New("unknown unit " + quote(suffix) + ", " + forms)
+		return 0, unknown(suffix, forms)
 	}
 	return scale(number, factor)
 }
 
 // Unit is what one of a unit of sizes counts for, in bytes. Case does not matter:
 // 512m is as common as 512M.
-func Unit(suffix string) (factor uint64, ok bool) { return factorOf(suffix, false) }
+func Unit(suffix string) (factor uint64, err error) {
+	factor, ok := factorOf(suffix, false)
+	if !ok {
+		return 0, unknown(suffix, Forms)
+	}
+	return factor, nil
+}
+
+func unknown(suffix, forms string) error {
+	return errors.New("unknown unit " + quote(suffix) + ", " + forms)
+}
 
 func factorOf(suffix string, rate bool) (uint64, bool) {
 	s := strings.ToUpper(suffix)
